@@ -1,0 +1,76 @@
+#include "api/lists.hpp"
+
+#include "api/paging.hpp"
+#include "base/time_text.hpp"
+
+namespace callhook::api {
+
+namespace {
+
+struct page {
+    std::optional<uuid> before{};
+    std::size_t limit = 0;
+};
+
+result<page> page_of(const http::request& whole, std::size_t most) {
+    const auto query = http::query_parameters::parse(whole.query);
+    if (!query) return query.error();
+    if (const auto known = only_known(*query, {"limit", "cursor"}); !known) return known.error();
+    const auto limit = limit_of(*query, most);
+    if (!limit) return limit.error();
+    page out{{}, *limit};
+    if (const auto cursor = query->get("cursor")) {
+        out.before = parse_uuid(*cursor);
+        if (!out.before) return error{errc::invalid_input, "cursor is not one that this API gave out", ""};
+    }
+    return out;
+}
+
+/// `{NAME: items, next_cursor}`; a full page may have one after it.
+template <class Rows, class Show>
+http::response list_answer(std::string_view name, const Rows& rows, std::size_t limit, Show show) {
+    json::array items;
+    for (const auto& row : rows)
+        items.emplace_back(show(row));
+    json::value next;
+    if (rows.size() == limit) next = to_string(rows.back().id);
+    json::object body;
+    body.emplace(name, std::move(items));
+    body.emplace("next_cursor", std::move(next));
+    return http::json_response(200, json::serialize(body));
+}
+
+}  // namespace
+
+json::object quarantined_json(const store::quarantined_delivery& d) {
+    return {
+        {"delivery", to_string(d.id)},
+        {"source", d.source},
+        {"received_at", to_rfc3339(d.received_at)},
+        {"content_type", d.content_type},
+        {"size", d.size},
+        {"reason", d.reason},
+    };
+}
+
+boost::asio::awaitable<http::response> messages_endpoint::handle(http::request whole) {
+    const auto asked = page_of(whole, page_limit_);
+    if (!asked) co_return refusal(asked.error());
+    const auto rows =
+        co_await readers_.run([p = *asked](store::queries& q) { return q.messages(p.before, p.limit); });
+    if (!rows) co_return refusal(rows.error());
+    co_return list_answer("messages", *rows, asked->limit, [](const auto& row) {
+        return json::parse(row.record);
+    });
+}
+
+boost::asio::awaitable<http::response> quarantine_endpoint::handle(http::request whole) {
+    const auto asked = page_of(whole, page_limit_);
+    if (!asked) co_return refusal(asked.error());
+    const auto rows =
+        co_await readers_.run([p = *asked](store::queries& q) { return q.quarantine(p.before, p.limit); });
+    if (!rows) co_return refusal(rows.error());
+    co_return list_answer("quarantine", *rows, asked->limit, quarantined_json);
+}
+
+}  // namespace callhook::api

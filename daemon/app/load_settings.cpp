@@ -1,0 +1,87 @@
+#include "app/load_settings.hpp"
+
+#include "app/secret_files.hpp"
+#include "app/settings_reader.hpp"
+#include "app/settings_rules.hpp"
+#include "app/text_file.hpp"
+
+#include <filesystem>
+
+namespace callhook::app {
+namespace {
+
+constexpr std::size_t largest_config_file = 1024 * 1024;
+
+struct config_path {
+    std::string path;
+    std::string named_by;  ///< empty for the default file
+};
+
+config_path choose_file(const load_request& request) {
+    if (!request.file.empty()) return {request.file, "--config"};
+    const auto named = request.environment.find("CALLHOOK_CONFIG");
+    if (named != request.environment.end() && !named->second.empty())
+        return {named->second, "CALLHOOK_CONFIG"};
+    return {request.default_file, ""};
+}
+
+/// Whether it makes sense to look further.
+bool read_file(
+    const config_path& chosen, settings_reader& reader, setting_problems& problems, std::string& read
+) {
+    const auto& path = chosen.path;
+    const auto file = read_text_file(path, largest_config_file);
+    if (!file) {
+        if (file.error().code == errc::not_found && chosen.named_by.empty()) return true;
+        const auto hint = chosen.named_by.empty() ? "make it readable for the daemon's user"
+                                                  : "it was named by " + chosen.named_by + "; put that right";
+        problems.add_at(
+            {path}, "config", display_text(std::string_view{path}), "the file " + file.error().message, hint
+        );
+        return false;
+    }
+    read = path;
+    const auto document = read_toml(file->content);
+    if (const auto* failure = std::get_if<toml_failure>(&document)) {
+        const setting_origin origin{path, failure->line, failure->column};
+        const auto reason = "is not TOML: " + display_text(std::string_view{failure->message});
+        problems.add_at(
+            origin,
+            "config",
+            display_text(std::string_view{path}),
+            reason,
+            "see https://toml.io for the syntax"
+        );
+        return false;
+    }
+    reader.take_document(std::get<std::vector<toml_entry>>(document), path);
+    return true;
+}
+
+}  // namespace
+
+load_outcome load_settings(const load_request& request) {
+    load_outcome outcome;
+    setting_problems problems;
+    settings_reader reader{problems};
+    const auto chosen = choose_file(request);
+    if (read_file(chosen, reader, problems, outcome.file)) {
+        reader.take_environment(request.environment);
+        outcome.values = reader.result();
+        auto& sources = outcome.values.sources;
+        check_rules(outcome.values, problems);
+        if (request.needs_sources && sources.empty()) {
+            const auto hint =
+                "add a section [sources.NAME], or set CALLHOOK_SOURCES_NAME_SECRETS in the environment";
+            problems.add("sources", "", "there is no source, so nothing could be received", hint);
+        }
+        const auto base = std::filesystem::path{chosen.path}.parent_path();
+        for (auto& source : sources) {
+            if (request.needs_secrets) read_source_secrets(source, base, problems);
+        }
+    }
+    outcome.problems = problems.all();
+    return outcome;
+}
+
+}  // namespace callhook::app

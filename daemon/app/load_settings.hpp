@@ -1,0 +1,38 @@
+#pragma once
+
+#include "app/setting_problems.hpp"
+#include "app/settings.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace callhook::app {
+
+inline constexpr const char* default_config_file = "/etc/callhook/callhookd.toml";
+
+/// Names and values of the environment.
+using environment_map = std::map<std::string, std::string>;
+
+struct load_request {
+    std::string file{};  ///< from the command line; empty: `CALLHOOK_CONFIG`, else the default file, which
+                         ///< may be missing
+    environment_map environment{};
+    bool needs_sources = true;  ///< whether having no source is a problem
+    bool needs_secrets = true;  ///< whether the sources' secret files are read and checked
+    std::string default_file = default_config_file;
+};
+
+struct load_outcome {
+    settings values{};  ///< usable only if there is no problem
+    std::vector<setting_problem> problems{};
+    std::string file{};  ///< the file that was read; empty if there was none
+
+    [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
+};
+
+/// Environment over file over default. Finds everything that is wrong, not only the first thing; a file that
+/// is no TOML is one problem alone.
+load_outcome load_settings(const load_request& request);
+
+}  // namespace callhook::app

@@ -1,0 +1,226 @@
+#include "app/secret_files.hpp"
+
+#include "app/setting_value.hpp"
+#include "app/settings_table.hpp"
+#include "app/text_file.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace callhook::app {
+namespace {
+
+constexpr std::size_t shortest_secret = 16;
+constexpr std::size_t longest_secret = 256;
+constexpr std::size_t largest_file = 64 * 1024;
+constexpr std::string_view make_one = "make one with: openssl rand -hex 24";
+
+bool is_unreserved(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+bool is_printable(char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+}
+
+/// What is wrong with a secret as the last part of a URL's path; empty if nothing.
+std::string fault_of(const std::string& value) {
+    if (value.empty()) return "is empty";
+    if (value.size() < shortest_secret) return "is shorter than 16 characters";
+    if (value.size() > longest_secret) return "is longer than 256 characters";
+    if (!std::ranges::all_of(value, is_unreserved)) return "holds a character other than A-Z a-z 0-9 - . _ ~";
+    if (value.find_first_not_of('.') == std::string::npos) return "holds nothing but dots";
+    return {};
+}
+
+/// Whether somebody may have put the secret where the path of its file belongs; it must not be repeated then.
+bool looks_like_a_secret(std::string_view path) {
+    const auto has = [&](std::string_view any_of) {
+        return path.find_first_of(any_of) != std::string_view::npos;
+    };
+    return path.size() >= shortest_secret && !has("/.") && has("0123456789");
+}
+
+/// Reads the secrets of one source.
+class source_secrets {
+public:
+    source_secrets(source_settings& source, const std::filesystem::path& base, setting_problems& problems)
+        : source_{source}, base_{base}, problems_{problems} {}
+
+    void read_path_secrets();
+    void read_basic_auth();
+    void read_required_header();
+
+private:
+    [[nodiscard]] std::string key(std::string_view part) const {
+        return "sources." + source_.name + "." + std::string{part};
+    }
+
+    /// A secret file's content without its last line end; nothing and a problem where it cannot be had or is
+    /// open to all.
+    std::optional<std::string> content_of(const std::string& named, const std::string& key);
+
+    source_settings& source_;
+    const std::filesystem::path& base_;
+    setting_problems& problems_;
+};
+
+std::optional<std::string> source_secrets::content_of(const std::string& named, const std::string& key) {
+    const auto path = base_ / named;
+    auto file = read_text_file(path, largest_file);
+    if (!file && looks_like_a_secret(named)) {
+        problems_.add(
+            key, "***", "looks like a secret itself", "write it into a file and give the file's path here"
+        );
+        return {};
+    }
+    if (!file) {
+        problems_.add(
+            key,
+            display_text(std::string_view{named}),
+            path.string() + " " + file.error().message,
+            "give the path of a file that the daemon's user may read; a relative one starts at the "
+            "configuration file"
+        );
+        return {};
+    }
+    if ((file->mode & 07U) != 0) {
+        problems_.add(
+            key,
+            display_text(std::string_view{named}),
+            path.string() + " is open to every user of this machine",
+            "chmod o-rwx '" + path.string() + "'"
+        );
+        return {};
+    }
+    auto& content = file->content;
+    if (content.ends_with('\n')) content.pop_back();
+    if (content.ends_with('\r')) content.pop_back();
+    return std::move(content);
+}
+
+void source_secrets::read_path_secrets() {
+    if (!source_.secrets.empty()) {
+        if (source_.secrets.size() > 2) {
+            problems_.add(
+                key("secrets"), "***", "lists more than two secrets", "keep the old and the new one"
+            );
+        }
+        for (const auto& value : source_.secrets) {
+            const auto fault = fault_of(value.reveal());
+            if (!fault.empty())
+                problems_.add(key("secrets"), "***", "a secret " + fault, std::string{make_one});
+        }
+        return;
+    }
+    if (problems_.concerns(key("secret_files")) || problems_.concerns(key("secrets"))) return;
+    if (source_.secret_files.empty()) {
+        problems_.add(
+            key("secret_files"),
+            "",
+            "no secret is configured",
+            "name a file that holds one, or set " + environment_name(key("secrets")) + "; " +
+                std::string{make_one}
+        );
+    }
+    if (source_.secret_files.size() > 2) {
+        problems_.add(
+            key("secret_files"),
+            std::to_string(source_.secret_files.size()) + " files",
+            "lists more than two files",
+            "keep the old and the new one"
+        );
+        return;
+    }
+    for (const auto& named : source_.secret_files) {
+        auto content = content_of(named, key("secret_files"));
+        if (!content) continue;
+        const auto fault = fault_of(*content);
+        if (!fault.empty()) {
+            const auto reason = "the secret in " + (base_ / named).string() + " " + fault;
+            problems_.add(
+                key("secret_files"), display_text(std::string_view{named}), reason, std::string{make_one}
+            );
+            continue;
+        }
+        source_.secrets.emplace_back(std::move(*content));
+    }
+}
+
+void source_secrets::read_basic_auth() {
+    if (source_.basic_auth_file.empty()) return;
+    auto content = content_of(source_.basic_auth_file, key("basic_auth_file"));
+    if (!content) return;
+    const auto colon = content->find(':');
+    const bool usable = colon != std::string::npos && colon != 0 && colon + 1 != content->size() &&
+                        std::ranges::all_of(*content, is_printable);
+    if (usable) {
+        source_.basic_auth = secret{std::move(*content)};
+        return;
+    }
+    problems_.add(
+        key("basic_auth_file"),
+        display_text(std::string_view{source_.basic_auth_file}),
+        "the file does not hold one line user:password",
+        "write the user's name, a colon and the password into it, and nothing else"
+    );
+}
+
+void source_secrets::read_required_header() {
+    const auto& name = source_.required_header;
+    const auto& file = source_.required_header_file;
+    if (name.empty() && file.empty()) return;
+    if (name.empty()) {
+        problems_.add(
+            key("required_header"), "", "is missing beside required_header_file", "name the header field"
+        );
+        return;
+    }
+    const auto in_name = [](char c) {
+        return is_unreserved(c) || std::string_view{"!#$%&'*+^`|"}.find(c) != std::string_view::npos;
+    };
+    if (!std::ranges::all_of(name, in_name)) {
+        const auto shown = display_text(std::string_view{name});
+        problems_.add(
+            key("required_header"), shown, "is not a header field's name", "for example \"X-Hook-Key\""
+        );
+    }
+    if (file.empty()) {
+        problems_.add(
+            key("required_header_file"),
+            "",
+            "is missing beside required_header",
+            "name a file that holds the value"
+        );
+        return;
+    }
+    auto content = content_of(file, key("required_header_file"));
+    if (!content) return;
+    const bool padded = content->starts_with(' ') || content->ends_with(' ');
+    if (content->empty() || padded || !std::ranges::all_of(*content, is_printable)) {
+        problems_.add(
+            key("required_header_file"),
+            display_text(std::string_view{file}),
+            "the file does not hold a header field's value in one line",
+            "write the value into it, without spaces around, and nothing else"
+        );
+        return;
+    }
+    source_.required_header_value = secret{std::move(*content)};
+}
+
+}  // namespace
+
+void read_source_secrets(
+    source_settings& source, const std::filesystem::path& base, setting_problems& problems
+) {
+    source_secrets reader{source, base, problems};
+    reader.read_path_secrets();
+    reader.read_basic_auth();
+    reader.read_required_header();
+}
+
+}  // namespace callhook::app

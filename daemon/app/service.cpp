@@ -1,0 +1,205 @@
+#include "app/service.hpp"
+
+#include "api/calls.hpp"
+#include "api/health.hpp"
+#include "api/lists.hpp"
+#include "app/exit_codes.hpp"
+#include "app/rooms.hpp"
+#include "app/watchdog.hpp"
+#include "base/log.hpp"
+#include "base/version.hpp"
+#include "feed/events_endpoint.hpp"
+#include "store/migrations.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+
+namespace callhook::app {
+
+namespace asio = boost::asio;
+using steady = std::chrono::steady_clock;
+
+/// Built in this order, destroyed in the reverse: what uses comes after what is used.
+struct service::parts {
+    parts(service& s, const store::settings& where, const sources::decoder_table& decoders)
+        : readers{where, s.values_.database.readers, s.metrics_},
+          tail{
+              s.loop_.get_executor(),
+              where,
+              {s.values_.feed.tail_bytes, s.values_.feed.poll_interval},
+              s.metrics_},
+          inbox{where, inbox_bounds(s.values_), s.metrics_, [this] { wake_sequencer(); }},
+          hooks{s.loop_, hooks_listener(s.values_), hook_routes, s.metrics_},
+          api{s.loop_, api_listener(s.values_), api_routes, s.metrics_} {
+        if (s.values_.pipeline.enabled) {
+            sequencer.emplace(where, decoders, sequencer_settings(s.values_), s.clock_, s.metrics_);
+        }
+        add_hook_routes(s, decoders);
+        add_api_routes(s);
+    }
+
+    void wake_sequencer() {
+        if (sequencer) sequencer->wake();
+    }
+
+    void add_hook_routes(service& s, const sources::decoder_table& decoders) {
+        hook_routes.add(
+            "POST",
+            "/hooks/{source}/{secret}",
+            std::make_shared<ingest::hook_endpoint>(
+                hook_settings(s.values_), make_gatekeeper(s.values_), decoders, inbox, s.clock_, s.metrics_
+            )
+        );
+    }
+
+    void add_api_routes(service& s) {
+        const auto page = s.values_.api.page_limit;
+        const auto region =
+            s.values_.sources.empty() ? std::string{"PL"} : s.values_.sources.front().default_region;
+        const auto get = [&](const char* pattern, std::shared_ptr<http::endpoint> endpoint) {
+            api_routes.add("GET", pattern, std::move(endpoint));
+        };
+        get("/v1/events",
+            std::make_shared<feed::events_endpoint>(
+                feed::feed_settings{page, s.values_.api.long_poll_max}, tail, readers
+            ));
+        get("/v1/calls", std::make_shared<api::calls_endpoint>(readers, page, region));
+        get("/v1/calls/{source}/{id}", std::make_shared<api::call_endpoint>(readers));
+        get("/v1/messages", std::make_shared<api::messages_endpoint>(readers, page));
+        get("/v1/quarantine", std::make_shared<api::quarantine_endpoint>(readers, page));
+        get("/livez", std::make_shared<api::livez_endpoint>());
+        get("/readyz", std::make_shared<api::readyz_endpoint>(readiness(s)));
+        get("/metrics", std::make_shared<api::metrics_endpoint>(s.metrics_, readers));
+    }
+
+    std::vector<api::readiness_part> readiness(service& s) {
+        const auto when = [](bool well, const char* trouble) {
+            return well ? std::string{} : std::string{trouble};
+        };
+        return {
+            {"shutdown", [&s, when] { return when(!s.stopping_, "stopping"); }},
+            {"inbox", [this, when] { return when(inbox.healthy(), "the database does not take events"); }},
+            // A standby or a stuck pipeline still accepts: that is shown, but no reason to keep webhooks
+            // away.
+            {"pipeline",
+             [this, when] {
+                 return when(!sequencer || sequencer->healthy(), "the database does not answer the pipeline");
+             },
+             false},
+            {"feed",
+             [this, when] { return when(tail.head().has_value(), "the event log has not been read yet"); },
+             false},
+        };
+    }
+
+    store::reader_pool readers;
+    feed::log_tail tail;
+    std::optional<pipeline::sequencer> sequencer;
+    store::inbox inbox;
+    http::router hook_routes;
+    http::router api_routes;
+    http::server hooks;
+    http::server api;
+};
+
+service::service(const settings& values) : values_{values} {
+    const auto decoders = make_decoders(values_);
+    parts_ = std::make_unique<parts>(*this, store_settings(values_), decoders);
+}
+
+service::~service() = default;
+
+int service::run() {
+    std::signal(SIGPIPE, SIG_IGN);
+    if (!listen()) return exit_code::unavailable;
+    asio::co_spawn(loop_, watch_signals(), asio::detached);
+    asio::co_spawn(loop_, watch_schema(), asio::detached);
+    loop_.run();
+    return exit_code_;
+}
+
+bool service::listen() {
+    for (auto* server : {&parts_->hooks, &parts_->api}) {
+        const auto bound = server->listen();
+        if (!bound) {
+            log::error(bound.error().message);
+            return false;
+        }
+        server->start();
+    }
+    log::info(
+        "listening",
+        {{"listener", "hooks"}, {"address", values_.hooks.address}, {"port", parts_->hooks.port()}}
+    );
+    log::info(
+        "listening", {{"listener", "api"}, {"address", values_.api.address}, {"port", parts_->api.port()}}
+    );
+    log::info("callhookd started", {{"version", version}, {"sources", values_.sources.size()}});
+    return true;
+}
+
+asio::awaitable<void> service::watch_signals() {
+    asio::signal_set signals{loop_, SIGTERM, SIGINT};
+    co_await signals.async_wait(asio::use_awaitable);
+    asio::co_spawn(loop_, stop(exit_code::fine), asio::detached);
+    boost::system::error_code ignored;
+    // Stays while the rest stops: whoever asks twice means it.
+    signals.async_wait([](boost::system::error_code failed, int) {
+        if (!failed) std::_Exit(exit_code::unavailable);
+    });
+    asio::steady_timer until_stopped{loop_, steady::time_point::max()};
+    co_await until_stopped.async_wait(asio::use_awaitable);
+}
+
+/// A daemon that started while the database was away learns of the schema when it comes back.
+asio::awaitable<void> service::watch_schema() {
+    const auto where = store_settings(values_);
+    for (asio::steady_timer pause{loop_}; !stopping_;) {
+        const auto status = co_await parts_->readers.run([where](store::queries&) {
+            return store::read_schema_status(where);
+        });
+        if (status && !status->up_to_date()) {
+            const auto mismatch = status->mismatch();
+            log::error(
+                mismatch.empty() ? "the schema is behind this binary" : mismatch,
+                {{"hint",
+                  mismatch.empty() ? "run callhookd migrate, or serve --migrate"
+                                   : "see callhookd migrate --status"}}
+            );
+            co_await stop(exit_code::configuration);
+            co_return;
+        }
+        if (status) co_return;
+        pause.expires_after(std::chrono::seconds{1});
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+}
+
+/// In the order of the way of a webhook: nothing is accepted that would not be answered, nothing answered
+/// that would not be kept.
+asio::awaitable<void> service::stop(int code) {
+    if (stopping_) co_return;
+    stopping_ = true;
+    exit_code_ = code;
+    log::info("stopping");
+    const auto deadline = steady::now() + values_.shutdown.deadline;
+    const watchdog overrun{values_.shutdown.deadline + std::chrono::milliseconds{500}};
+    co_await parts_->hooks.stop(deadline);
+    parts_->tail.grown().close();
+    co_await parts_->api.stop(deadline);
+    parts_->inbox.stop();
+    if (parts_->sequencer) parts_->sequencer->stop();
+    parts_->tail.stop();
+    parts_->readers.stop();
+    log::info("stopped");
+    loop_.stop();
+}
+
+}  // namespace callhook::app

@@ -1,0 +1,191 @@
+#include "app/settings_rules.hpp"
+
+#include "app/networks.hpp"
+#include "app/setting_value.hpp"
+#include "base/phone.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <string>
+
+namespace callhook::app {
+namespace {
+
+std::string shown(std::string_view text) {
+    return display_text(text);
+}
+std::string shown(std::size_t bytes) {
+    return size_text(static_cast<std::int64_t>(bytes));
+}
+
+void check_networks(std::vector<std::string>& networks, const std::string& key, setting_problems& problems) {
+    for (auto& text : networks) {
+        const auto network = read_network(text);
+        if (network) {
+            text = *network;
+        } else {
+            problems.add(
+                key,
+                shown(text),
+                network.error().message,
+                "write networks such as \"10.0.0.0/8\" or \"2001:db8::/32\""
+            );
+        }
+    }
+}
+
+void check_address(const std::string& address, const std::string& key, setting_problems& problems) {
+    if (problems.concerns(key) || is_ip_address(address)) return;
+    problems.add(
+        key,
+        shown(address),
+        "is not an IP address",
+        "for example 127.0.0.1, 0.0.0.0 or ::1; names are not looked up"
+    );
+}
+
+void check_listeners(const settings& values, setting_problems& problems) {
+    const auto& hooks = values.hooks;
+    const auto& api = values.api;
+    check_address(hooks.address, "hooks.address", problems);
+    check_address(api.address, "api.address", problems);
+    if (!problems.concerns("api.address") && !is_loopback_address(api.address)) {
+        problems.add(
+            "api.address",
+            shown(api.address),
+            "is not a loopback address, and this version has no API tokens: everybody who reaches it could "
+            "read everything",
+            "keep 127.0.0.1 or ::1, and put a proxy that authenticates in front of it"
+        );
+    }
+    if (problems.concerns("hooks.port") || problems.concerns("api.port")) return;
+    if (hooks.address == api.address && hooks.port == api.port && api.port != 0) {
+        problems.add(
+            "api.port",
+            std::to_string(api.port),
+            "is the port of hooks as well",
+            "give the listeners two different ports"
+        );
+    }
+}
+
+void check_database(const database_settings& database, setting_problems& problems) {
+    const std::string key = "database.url";
+    if (problems.concerns(key)) return;
+    const std::string_view url = database.url.reveal();
+    if (url.empty()) {
+        problems.add(
+            key,
+            "",
+            "is not set",
+            "set it here or in the environment as CALLHOOK_DATABASE_URL, for example postgresql:///callhook "
+            "for a local database"
+        );
+        return;
+    }
+    const bool uri = url.starts_with("postgresql://") || url.starts_with("postgres://");
+    if (uri || url.find('=') != std::string_view::npos) return;
+    problems.add(
+        key,
+        "***",
+        "is neither a PostgreSQL URI nor a connection string",
+        "write postgresql://user@host/database or host=... dbname=... user=..."
+    );
+}
+
+void check_inbox(const settings& values, setting_problems& problems) {
+    const auto& inbox = values.inbox;
+    const auto fits =
+        [&](const std::string& key, std::size_t value, const std::string& other, std::size_t limit, bool bytes
+        ) {
+            if (value <= limit || problems.concerns(key) || problems.concerns(other)) return;
+            problems.add(
+                key,
+                bytes ? shown(value) : std::to_string(value),
+                "is more than " + other + ", " + (bytes ? shown(limit) : std::to_string(limit)),
+                "lower it, or raise " + other
+            );
+        };
+    fits(
+        "inbox.batch_deliveries",
+        inbox.batch_deliveries,
+        "inbox.queue_deliveries",
+        inbox.queue_deliveries,
+        false
+    );
+    fits("inbox.batch_bytes", inbox.batch_bytes, "inbox.queue_bytes", inbox.queue_bytes, true);
+    fits("hooks.max_body", values.hooks.max_body, "inbox.queue_bytes", inbox.queue_bytes, true);
+}
+
+/// The daemon reads the machine's own zone files, so only those count.
+bool is_time_zone(std::string_view name) {
+    const auto in_name = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-' || c == '+' || c == '/';
+    };
+    if (name.empty() || name.starts_with('/') || !std::ranges::all_of(name, in_name)) return false;
+    std::error_code failure;
+    return std::filesystem::is_regular_file(std::filesystem::path{"/usr/share/zoneinfo"} / name, failure);
+}
+
+void check_source(source_settings& source, setting_problems& problems) {
+    const auto key = [&](std::string_view part) {
+        return "sources." + source.name + "." + std::string{part};
+    };
+    if (!problems.concerns(key("time_zone")) && !is_time_zone(source.time_zone)) {
+        problems.add(
+            key("time_zone"),
+            shown(source.time_zone),
+            "is not a time zone of this machine",
+            "write an IANA name such as \"Europe/Warsaw\"; the package tzdata brings them"
+        );
+    }
+    if (!problems.concerns(key("default_region")) && !is_known_region(source.default_region)) {
+        problems.add(
+            key("default_region"),
+            shown(source.default_region),
+            "is not a country's code",
+            "write the two capital letters of ISO 3166, such as \"PL\""
+        );
+    }
+    check_networks(source.allow, key("allow"), problems);
+}
+
+void check_source_names(const std::vector<source_settings>& sources, setting_problems& problems) {
+    for (auto one = sources.begin(); one != sources.end(); ++one) {
+        const auto same_variable = [&](const source_settings& other) {
+            return environment_name(other.name) == environment_name(one->name);
+        };
+        const auto other = std::find_if(std::next(one), sources.end(), same_variable);
+        if (other == sources.end()) continue;
+        problems.add(
+            "sources." + other->name,
+            "",
+            "has the same environment variables as the source " + one->name,
+            "rename one, so that the names differ in more than - and _"
+        );
+    }
+}
+
+}  // namespace
+
+bool is_source_name(std::string_view name) {
+    constexpr std::size_t longest = 32;
+    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    const auto in_name = [&](char c) { return plain(c) || c == '_' || c == '-'; };
+    return !name.empty() && name.size() <= longest && plain(name.front()) &&
+           std::ranges::all_of(name, in_name);
+}
+
+void check_rules(settings& values, setting_problems& problems) {
+    check_listeners(values, problems);
+    check_networks(values.hooks.trusted_proxies, "hooks.trusted_proxies", problems);
+    check_database(values.database, problems);
+    check_inbox(values, problems);
+    check_source_names(values.sources, problems);
+    for (auto& source : values.sources)
+        check_source(source, problems);
+}
+
+}  // namespace callhook::app

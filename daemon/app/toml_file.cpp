@@ -1,0 +1,67 @@
+// The only user of toml++.
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include "app/toml_file.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+
+namespace callhook::app {
+namespace {
+
+given_value value_of(const toml::node& node) {
+    if (const auto number = node.as_integer()) return number->get();
+    if (const auto flag = node.as_boolean()) return flag->get();
+    if (const auto text = node.as_string()) return text->get();
+    if (node.is_floating_point()) return foreign_value{"a number with a fraction"};
+    if (node.is_date() || node.is_time() || node.is_date_time()) return foreign_value{"a date or time"};
+    std::vector<std::string> items;
+    for (const auto& item : *node.as_array()) {
+        if (item.is_table()) return foreign_value{"a list of tables"};
+        const auto* text = item.as_string();
+        if (text == nullptr) return foreign_value{"a list of other things than strings"};
+        items.push_back(text->get());
+    }
+    return items;
+}
+
+void flatten(const toml::table& table, const std::vector<std::string>& path, std::vector<toml_entry>& out) {
+    for (const auto& [key, node] : table) {
+        toml_entry entry;
+        entry.path = path;
+        entry.path.emplace_back(std::string_view{key});
+        entry.line = node.source().begin.line;
+        entry.column = node.source().begin.column;
+        const auto* inner = node.as_table();
+        entry.is_table = inner != nullptr;
+        if (inner == nullptr) entry.value = value_of(node);
+        out.push_back(entry);
+        if (inner != nullptr) flatten(*inner, entry.path, out);
+    }
+}
+
+}  // namespace
+
+std::string toml_entry::key() const {
+    std::string joined;
+    for (const auto& part : path)
+        joined += (joined.empty() ? "" : ".") + part;
+    return joined;
+}
+
+std::variant<std::vector<toml_entry>, toml_failure> read_toml(std::string_view text) {
+    const auto parsed = toml::parse(text);
+    if (!parsed) {
+        const auto& failure = parsed.error();
+        return toml_failure{
+            std::string{failure.description()}, failure.source().begin.line, failure.source().begin.column};
+    }
+    std::vector<toml_entry> entries;
+    flatten(parsed.table(), {}, entries);
+    std::ranges::stable_sort(entries, {}, &toml_entry::line);
+    return entries;
+}
+
+}  // namespace callhook::app

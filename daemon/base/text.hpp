@@ -1,0 +1,40 @@
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace callhook {
+
+/// Without spaces, tabs and line ends on either side.
+std::string_view trim(std::string_view text) noexcept;
+
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// ASCII only; HTTP field names and TOML keys need no more.
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
+std::string to_lower(std::string_view text);
+
+/// The whole of `text` as a decimal integer; nothing on anything else (sign only for signed types).
+template <class Integer>
+std::optional<Integer> parse_integer(std::string_view text) noexcept {
+    Integer value{};
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size()) return {};
+    return value;
+}
+
+/// Percent-decoding of one path segment or query part (RFC 3986 section 2.1); `+` becomes a space only where
+/// `form` says so. Nothing on a broken escape or a decoded NUL.
+std::optional<std::string> percent_decode(std::string_view text, bool form = false);
+
+/// Percent-encodes all but the unreserved characters of RFC 3986.
+std::string percent_encode(std::string_view text);
+
+/// Standard Base64 (RFC 4648 section 4) with padding; nothing on anything else.
+std::optional<std::string> base64_decode(std::string_view text);
+
+}  // namespace callhook

@@ -1,0 +1,124 @@
+#include "ingest/client_address.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <stdexcept>
+
+namespace callhook::ingest {
+
+namespace {
+
+using boost::asio::ip::address;
+using boost::asio::ip::address_v6;
+
+/// Everything as IPv6, IPv4 mapped, so that one comparison serves both.
+address_v6 widened(const address& a) {
+    if (a.is_v4()) return boost::asio::ip::make_address_v6(boost::asio::ip::v4_mapped, a.to_v4());
+    auto v6 = a.to_v6();
+    v6.scope_id(0);
+    return v6;
+}
+
+std::optional<address> parse_address(std::string_view text) {
+    if (text.find('%') != std::string_view::npos) return {};  // a scope means nothing to anyone else
+    boost::system::error_code failed;
+    auto parsed = boost::asio::ip::make_address(text, failed);
+    if (failed) return {};
+    if (parsed.is_v6() && parsed.to_v6().is_v4_mapped()) {
+        return address{boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, parsed.to_v6())};
+    }
+    return parsed;
+}
+
+/// A hop as headers write it: an address, perhaps with a port, perhaps in brackets or quotes.
+std::optional<address> parse_hop(std::string_view text) {
+    text = trim(text);
+    if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+    if (text.starts_with('[')) {
+        const auto end = text.find(']');
+        return end == std::string_view::npos ? std::nullopt : parse_address(text.substr(1, end - 1));
+    }
+    const auto colon = text.find(':');
+    if (colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos)
+        text = text.substr(0, colon);
+    return parse_address(text);
+}
+
+/// The `for=` of one element of `Forwarded`.
+std::string_view forwarded_for(std::string_view element) {
+    for (const auto pair : split(element, ';')) {
+        const auto equals = pair.find('=');
+        if (equals != std::string_view::npos && equals_ignoring_case(trim(pair.substr(0, equals)), "for")) {
+            return trim(pair.substr(equals + 1));
+        }
+    }
+    return {};
+}
+
+std::vector<std::string_view> hops(const http::request_head& head, std::string_view name) {
+    std::vector<std::string_view> out;
+    for (const auto value : head.header_values(name)) {
+        for (const auto part : split(value, ','))
+            out.push_back(part);
+    }
+    return out;
+}
+
+/// Walks from the proxy outwards and stops at the first hop that is not a trusted proxy, or cannot be read.
+address outermost(
+    address from, const std::vector<std::string_view>& chain, const network_list& trusted, bool forwarded
+) {
+    for (auto hop = chain.rbegin(); hop != chain.rend() && trusted.contains(from); ++hop) {
+        const auto next = parse_hop(forwarded ? forwarded_for(*hop) : *hop);
+        if (!next) break;
+        from = *next;
+    }
+    return from;
+}
+
+}  // namespace
+
+network_list::network_list(const std::vector<std::string>& networks) {
+    for (const auto& text : networks) {
+        const auto slash = text.find('/');
+        const auto base = parse_address(std::string_view{text}.substr(0, slash));
+        const auto width = base && base->is_v4() ? 32U : 128U;
+        const auto prefix =
+            slash == std::string::npos
+                ? width
+                : parse_integer<unsigned>(std::string_view{text}.substr(slash + 1)).value_or(129);
+        if (!base || prefix > width) throw std::invalid_argument{"not a network in CIDR notation"};
+        networks_.push_back({widened(*base), base->is_v4() ? prefix + 96 : prefix});
+    }
+}
+
+bool network_list::contains(const address& a) const {
+    const auto bytes = widened(a).to_bytes();
+    return std::any_of(networks_.begin(), networks_.end(), [&](const network& n) {
+        const auto base = n.base.to_bytes();
+        const auto whole = n.prefix / 8;
+        if (!std::equal(bytes.begin(), bytes.begin() + whole, base.begin())) return false;
+        const auto rest = n.prefix % 8;
+        if (rest == 0) return true;
+        const auto mask = static_cast<unsigned char>(0xff << (8 - rest));
+        return ((bytes[whole] ^ base[whole]) & mask) == 0;
+    });
+}
+
+std::string client_address(const http::request_head& head, const network_list& trusted_proxies) {
+    const auto peer = parse_address(head.peer);
+    if (!peer) return {};
+    if (!trusted_proxies.contains(*peer)) return peer->to_string();
+    const auto x_forwarded_for = hops(head, "X-Forwarded-For");
+    const auto forwarded = hops(head, "Forwarded");
+    const auto by_first = outermost(*peer, x_forwarded_for, trusted_proxies, false);
+    const auto by_second = outermost(*peer, forwarded, trusted_proxies, true);
+    if (forwarded.empty()) return by_first.to_string();
+    if (x_forwarded_for.empty()) return by_second.to_string();
+    return by_first == by_second ? by_first.to_string() : peer->to_string();
+}
+
+}  // namespace callhook::ingest

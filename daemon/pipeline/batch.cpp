@@ -1,0 +1,261 @@
+#include "pipeline/batch.hpp"
+
+#include "base/log.hpp"
+#include "pipeline/call_book.hpp"
+#include "pipeline/message_ties.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace callhook::pipeline {
+
+namespace {
+
+using store::verdict;
+
+std::string call_subject(std::int64_t id) {
+    return "calls/" + std::to_string(id);
+}
+std::string message_subject(const uuid& id) {
+    return "messages/" + to_string(id);
+}
+
+class batch {
+public:
+    batch(
+        store::sequencer_transaction& tx,
+        const sources::decoder_table& decoders,
+        const settings& how,
+        utc_time now
+    )
+        : tx_{tx}, decoders_{decoders}, how_{how}, now_{now}, head_{tx.head()}, book_{how.outcome_deadline} {
+        // Never back in time, whatever the clock does: partitions and readers rely on it.
+        head_.recorded_at = std::max(head_.recorded_at, now);
+    }
+
+    batch_report run() {
+        const auto deliveries = tx_.take_pending(how_.batch_deliveries);
+        report_.taken = deliveries.size();
+        report_.oldest_received_at = now_;
+        std::vector<lifecycle::decoded> read;
+        read.reserve(deliveries.size());
+        for (const auto& d : deliveries) {
+            report_.oldest_received_at = std::min(report_.oldest_received_at, d.received_at);
+            read.push_back(decode(d));
+        }
+        load_calls(read);
+        for (std::size_t i = 0; i < deliveries.size(); ++i) {
+            std::visit([&](auto& what) { take(deliveries[i], std::move(what)); }, read[i]);
+        }
+        tell_overdue();
+        tx_.write_calls(book_.changed_rows());
+        tie_messages();
+        tx_.append_outcomes(outcomes_);
+        tx_.append_events(events_, head_.recorded_at);
+        report_.events = events_.size();
+        report_.position = head_.position;
+        if (!outcomes_.empty() || !events_.empty()) tx_.finish(head_);
+        return std::move(report_);
+    }
+
+private:
+    lifecycle::decoded decode(const store::pending_delivery& d) {
+        const auto decoder = decoders_.find(d.source);
+        if (decoder == decoders_.end()) return lifecycle::unreadable{"the source is not configured any more"};
+        try {
+            return decoder->second->decode(d.source, d.body);
+        } catch (const std::exception&) {
+            log::error(
+                "the decoder broke on a delivery", {{"delivery", to_string(d.id)}, {"source", d.source}}
+            );
+            return lifecycle::unreadable{"the decoder broke on it"};
+        }
+    }
+
+    void load_calls(const std::vector<lifecycle::decoded>& read) {
+        std::set<lifecycle::call_key> keys;
+        for (const auto& what : read) {
+            if (const auto* fact = std::get_if<lifecycle::call_fact>(&what)) keys.insert(fact->key);
+        }
+        book_.load(tx_.calls({keys.begin(), keys.end()}));
+    }
+
+    void take(const store::pending_delivery& d, lifecycle::unreadable what) {
+        conclude(d, "", verdict::quarantined).reason = std::move(what.reason);
+    }
+
+    void take(const store::pending_delivery& d, lifecycle::call_fact fact) {
+        const auto key = fact.key;
+        const std::string event{lifecycle::event_name(fact.kind)};
+        const auto step = book_.apply({std::move(fact), d.from, d.received_at, d.id});
+        for (const auto& happened : step.events) {
+            auto data = record_json(step.after.record);
+            if (!happened.changed.empty()) data.emplace("changed", json::value_from(happened.changed));
+            const auto time = happened.time ? utc_time{*happened.time} : d.received_at;
+            append_event(
+                {happened.type,
+                 key.source,
+                 call_subject(key.id),
+                 time,
+                 {},
+                 to_string(d.from),
+                 d.id,
+                 std::move(data)}
+            );
+        }
+        conclude(d, event, step.events.empty() ? verdict::duplicate : verdict::applied).call_id = key.id;
+    }
+
+    void take(const store::pending_delivery& d, lifecycle::message_fact fact) {
+        auto row = make_message_row(fact, d.id, d.received_at);
+        const auto* earlier = find_copy(row);
+        if (earlier != nullptr) {
+            conclude(d, "new.message", verdict::duplicate).message_id = earlier->id;
+            return;
+        }
+        conclude(d, "new.message", verdict::applied).message_id = row.id;
+        // Its event is written once its tie is known, but holds its place in the order.
+        append_event(
+            {"new.message",
+             row.source,
+             message_subject(row.id),
+             d.received_at,
+             {},
+             to_string(d.from),
+             d.id,
+             {}}
+        );
+        new_messages_.push_back({std::move(row), events_.size() - 1, to_string(d.from)});
+    }
+
+    /// The first copy of the same message inside the window, stored or in this batch.
+    const store::message_row* find_copy(const store::message_row& row) {
+        const auto close = [&](const store::message_row& other) {
+            return std::chrono::abs(other.received_at - row.received_at) <= how_.message_window;
+        };
+        for (const auto& m : new_messages_) {
+            if (m.row.source == row.source && m.row.content_hash == row.content_hash && close(m.row))
+                return &m.row;
+        }
+        stored_copies_ = tx_.messages_like(row.source, row.content_hash);
+        const auto found = std::find_if(stored_copies_.begin(), stored_copies_.end(), close);
+        return found == stored_copies_.end() ? nullptr : &*found;
+    }
+
+    void tell_overdue() {
+        const auto due = tx_.due_calls(now_, how_.batch_deliveries);
+        book_.load(due);
+        for (const auto& row : due) {
+            const auto overdue = book_.take_overdue(row.key, now_);
+            if (!overdue) continue;  // this very batch brought its outcome
+            append_event({
+                "call.overdue",
+                row.key.source,
+                call_subject(row.key.id),
+                overdue->due_at,
+                {},
+                "clock",
+                {},
+                record_json(overdue->record),
+            });
+        }
+    }
+
+    void tie_messages() {
+        auto visitors = book_.changed_visitors();
+        std::vector<store::message_row> rows;
+        for (const auto& m : new_messages_) {
+            rows.push_back(m.row);
+            if (!m.row.linked_call && m.row.phone && m.row.widget_id) {
+                visitors.insert({m.row.source, *m.row.phone, *m.row.widget_id});
+            }
+        }
+        if (rows.empty() && visitors.empty()) return;
+        const std::vector<store::visitor_key> keys{visitors.begin(), visitors.end()};
+        auto known = tx_.messages_of(keys);
+        const auto calls =
+            known.empty() && rows.empty() ? std::vector<store::call_time>{} : tx_.calls_of(keys);
+
+        for (auto& m : new_messages_)
+            retie(m.row, calls, how_.message_call_window);
+        std::vector<store::message_row> changed;
+        for (auto& m : new_messages_) {
+            finish_event(m);
+            changed.push_back(m.row);
+        }
+        for (auto& row : known) {
+            if (!retie(row, calls, how_.message_call_window)) continue;
+            auto data = json::parse(row.record).as_object();
+            append_event(
+                {"message.linked",
+                 row.source,
+                 message_subject(row.id),
+                 now_,
+                 {},
+                 "webhook",
+                 {},
+                 std::move(data)}
+            );
+            changed.push_back(std::move(row));
+        }
+        tx_.write_messages(changed);
+    }
+
+    struct new_message {
+        store::message_row row;
+        std::size_t event;
+        std::string_view origin;
+    };
+
+    void finish_event(const new_message& m) {
+        cloud_event event{
+            "new.message",
+            m.row.source,
+            message_subject(m.row.id),
+            m.row.received_at,
+            head_.recorded_at,
+            m.origin,
+            m.row.id,
+            json::parse(m.row.record).as_object()};
+        events_[m.event].event = write_event(std::move(event));
+    }
+
+    void append_event(cloud_event event) {
+        event.recorded_at = head_.recorded_at;
+        store::event_row row{++head_.position, event.type, event.source, event.subject, event.delivery, {}};
+        row.event = write_event(std::move(event));
+        events_.push_back(std::move(row));
+    }
+
+    store::outcome_row& conclude(const store::pending_delivery& d, const std::string& event, verdict result) {
+        const std::string label = event.empty() ? "unknown" : event;
+        ++report_.deliveries[{d.source, label, std::string{to_string(result)}}];
+        return outcomes_.emplace_back(store::outcome_row{
+            d.id, ++head_.outcomes, result, d.source, event, {}, {}, {}});
+    }
+
+    store::sequencer_transaction& tx_;
+    const sources::decoder_table& decoders_;
+    const settings& how_;
+    const utc_time now_;
+    store::feed_head head_;
+    call_book book_;
+    std::vector<new_message> new_messages_;
+    std::vector<store::message_row> stored_copies_;
+    std::vector<store::outcome_row> outcomes_;
+    std::vector<store::event_row> events_;
+    batch_report report_;
+};
+
+}  // namespace
+
+batch_report sequence_batch(
+    store::sequencer_transaction& tx,
+    const sources::decoder_table& decoders,
+    const settings& how,
+    utc_time now
+) {
+    return batch{tx, decoders, how, now}.run();
+}
+
+}  // namespace callhook::pipeline

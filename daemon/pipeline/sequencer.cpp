@@ -1,0 +1,160 @@
+#include "pipeline/sequencer.hpp"
+
+#include "base/log.hpp"
+#include "store/failure.hpp"
+
+namespace callhook::pipeline {
+
+namespace {
+
+constexpr auto partition_check_interval = std::chrono::hours{24};
+/// Before the database is asked again after it failed.
+constexpr auto retry_interval = std::chrono::milliseconds{250};
+
+}  // namespace
+
+sequencer::sequencer(
+    const store::settings& where,
+    sources::decoder_table decoders,
+    const sequencer_settings& how,
+    const clock_source& clock,
+    metrics_registry& metrics
+)
+    : decoders_{std::move(decoders)},
+      how_{how},
+      clock_{clock},
+      metrics_{metrics},
+      store_{where},
+      lag_seconds_{metrics.gauge(
+          "callhook_pipeline_lag_seconds",
+          "Age of the oldest delivery in the batch sequenced last; 0 when none waits."
+      )},
+      lag_events_{metrics.gauge("callhook_pipeline_lag_events", "Deliveries that wait to be sequenced.")},
+      leader_{
+          metrics.gauge("callhook_pipeline_leader", "1 where this daemon sequences, 0 where it stands by.")},
+      thread_{[this] { run(); }} {}
+
+sequencer::~sequencer() {
+    stop();
+}
+
+void sequencer::wake() {
+    {
+        const std::lock_guard lock{mutex_};
+        if (woken_) return;
+        woken_ = true;
+    }
+    changed_.notify_one();
+}
+
+void sequencer::stop() {
+    {
+        const std::lock_guard lock{mutex_};
+        stopping_ = true;
+    }
+    changed_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+/// Waits for a wake-up; whether one came. Stopping counts as one.
+bool sequencer::wait(std::chrono::milliseconds longest) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, longest, [&] { return woken_ || stopping_; });
+    return std::exchange(woken_, false) || stopping_;
+}
+
+void sequencer::run() {
+    for (bool woken = true;;) {
+        bool failed = false;
+        try {
+            work(woken);
+            if (!healthy_.exchange(true)) log::info("the pipeline has its database");
+        } catch (const store::failure& e) {
+            failed = true;
+            if (healthy_.exchange(false)) log::error("the pipeline has no database", {{"reason", e.what()}});
+        } catch (const std::exception&) {
+            // Breakage: say so and try again later rather than spin; nothing was committed.
+            failed = true;
+            if (healthy_.exchange(false)) log::error("the pipeline broke; it will try the same batch again");
+        }
+        if (failed) {
+            leading_ = false;
+            leader_.set(0);
+        }
+        {
+            const std::lock_guard lock{mutex_};
+            if (stopping_) break;
+        }
+        woken = wait(failed ? retry_interval : leading() ? how_.poll_interval : how_.takeover_interval);
+    }
+    store_.resign();
+    leading_ = false;
+    leader_.set(0);
+}
+
+void sequencer::work(bool woken) {
+    if (!store_.lead()) {
+        leading_ = false;
+        leader_.set(0);
+        return;
+    }
+    if (!leading()) take_lead();
+    if (std::chrono::steady_clock::now() - partitions_checked_ > partition_check_interval) {
+        if (const int made = store_.ensure_partitions(); made > 0)
+            log::info("partitions made", {{"months", made}});
+        partitions_checked_ = std::chrono::steady_clock::now();
+    }
+    if (woken) take_batches();
+    const auto backlog = store_.read_backlog(clock_.now());
+    lag_events_.set(static_cast<double>(backlog.deliveries));
+    if (backlog.deliveries > 0 || backlog.overdue)
+        take_batches();
+    else
+        lag_seconds_.set(0);
+}
+
+void sequencer::take_lead() {
+    if (const auto epoch = store_.renew_epoch(); !epoch.empty()) {
+        log::warn(
+            "this database is a restored or promoted copy: a new feed epoch begins, readers must start over",
+            {{"epoch", epoch}}
+        );
+    }
+    partitions_checked_ = {};
+    leading_ = true;
+    leader_.set(1);
+    log::info("leading the pipeline");
+}
+
+void sequencer::take_batches() {
+    for (;;) {
+        batch_report report;
+        store_.sequence([&](store::sequencer_transaction& tx) {
+            report = sequence_batch(tx, decoders_, how_.batch, clock_.now());
+        });
+        count(report);
+        if (report.taken < how_.batch.batch_deliveries) return;
+    }
+}
+
+void sequencer::count(const batch_report& report) {
+    for (const auto& [key, number] : report.deliveries) {
+        const auto& [source, event, result] = key;
+        metrics_
+            .counter(
+                "callhook_deliveries_total",
+                "Deliveries by what became of them.",
+                {{"source", source}, {"event", event}, {"result", result}}
+            )
+            .add(static_cast<double>(number));
+    }
+    if (report.taken > 0) {
+        lag_seconds_.set(std::chrono::duration<double>(clock_.now() - report.oldest_received_at).count());
+        log::debug(
+            "batch sequenced",
+            {{"deliveries", report.taken}, {"events", report.events}, {"position", report.position}}
+        );
+    }
+}
+
+}  // namespace callhook::pipeline

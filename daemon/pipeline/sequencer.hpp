@@ -1,0 +1,85 @@
+#pragma once
+
+#include "base/metrics.hpp"
+#include "pipeline/batch.hpp"
+#include "store/settings.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace callhook::pipeline {
+
+struct sequencer_settings {
+    settings batch{};
+    /// How often the leader looks for deliveries that other daemons accepted, and for overdue calls.
+    std::chrono::milliseconds poll_interval{100};
+    /// How often a standby tries to lead.
+    std::chrono::milliseconds takeover_interval{1'000};
+};
+
+/// The one worker that turns deliveries into records and events, on a thread of its own. Of several daemons
+/// on a database one leads; the others stand by. It starts with the constructor and survives the database
+/// going away.
+class sequencer {
+public:
+    /// `clock` and `metrics` must outlive it.
+    sequencer(
+        const store::settings& where,
+        sources::decoder_table decoders,
+        const sequencer_settings& how,
+        const clock_source& clock,
+        metrics_registry& metrics
+    );
+    ~sequencer();
+    sequencer(const sequencer&) = delete;
+    sequencer& operator=(const sequencer&) = delete;
+
+    /// Says that something was committed to the inbox: a hint that saves waiting for the next poll. Any
+    /// thread.
+    void wake();
+
+    /// Finishes the batch at hand, takes what is still pending once more, gives up the lead and ends the
+    /// thread. Blocks for as long.
+    void stop();
+
+    /// Whether this daemon leads now. Any thread.
+    [[nodiscard]] bool leading() const noexcept { return leading_.load(std::memory_order_relaxed); }
+    /// Whether its last contact with the database succeeded. Any thread.
+    [[nodiscard]] bool healthy() const noexcept { return healthy_.load(std::memory_order_relaxed); }
+
+private:
+    void run();
+    bool wait(std::chrono::milliseconds longest);
+    void take_lead();
+    void work(bool woken);
+    void take_batches();
+    void count(const batch_report& report);
+
+    // Constant after construction.
+    const sources::decoder_table decoders_;
+    const sequencer_settings how_;
+    const clock_source& clock_;
+    metrics_registry& metrics_;
+
+    // The thread's own.
+    store::sequencer_store store_;
+    std::chrono::steady_clock::time_point partitions_checked_{};
+    metric_gauge lag_seconds_;
+    metric_gauge lag_events_;
+    metric_gauge leader_;
+
+    // Guarded by the mutex.
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool woken_ = false;
+    bool stopping_ = false;
+
+    std::atomic<bool> leading_{false};
+    std::atomic<bool> healthy_{false};
+    std::thread thread_;
+};
+
+}  // namespace callhook::pipeline

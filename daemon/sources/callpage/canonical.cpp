@@ -1,0 +1,122 @@
+#include "sources/callpage/canonical.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace callhook::sources::callpage {
+
+namespace {
+
+void write_text(std::string& out, std::string_view text) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    out += '"';
+    for (const char c : text) {
+        switch (c) {
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\b':
+                out += "\\b";
+                break;
+            case '\f':
+                out += "\\f";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default:
+                if (static_cast<unsigned char>(c) >= 0x20) {
+                    out += c;
+                } else {
+                    out += "\\u00";
+                    out += hex[static_cast<unsigned char>(c) >> 4];
+                    out += hex[static_cast<unsigned char>(c) & 15];
+                }
+        }
+    }
+    out += '"';
+}
+
+template <class Number>
+void write_number(std::string& out, Number value) {
+    char text[32];
+    const auto [end, failure] = std::to_chars(text, text + sizeof text, value);
+    out.append(text, end);
+}
+
+void write(std::string& out, dom::element value);
+
+void write_object(std::string& out, dom::object object) {
+    std::vector<std::pair<std::string_view, dom::element>> members;
+    for (const auto member : object)
+        members.emplace_back(member.key, member.value);
+    std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    char before = '{';
+    for (const auto& [key, value] : members) {
+        out += before;
+        write_text(out, key);
+        out += ':';
+        write(out, value);
+        before = ',';
+    }
+    if (members.empty()) out += '{';
+    out += '}';
+}
+
+void write_array(std::string& out, dom::array array) {
+    out += '[';
+    bool first = true;
+    for (const auto item : array) {
+        if (!first) out += ',';
+        first = false;
+        write(out, item);
+    }
+    out += ']';
+}
+
+void write(std::string& out, dom::element value) {
+    switch (value.type()) {
+        case dom::element_type::OBJECT:
+            write_object(out, as<dom::object>(value));
+            break;
+        case dom::element_type::ARRAY:
+            write_array(out, as<dom::array>(value));
+            break;
+        case dom::element_type::STRING:
+            write_text(out, as<std::string_view>(value));
+            break;
+        case dom::element_type::INT64:
+            write_number(out, as<std::int64_t>(value));
+            break;
+        case dom::element_type::UINT64:
+            write_number(out, as<std::uint64_t>(value));
+            break;
+        case dom::element_type::DOUBLE:
+            write_number(out, as<double>(value));
+            break;
+        case dom::element_type::BOOL:
+            out += as<bool>(value) ? "true" : "false";
+            break;
+        default:
+            out += "null";
+    }
+}
+
+}  // namespace
+
+std::string canonical_json(dom::element value) {
+    std::string out;
+    write(out, value);
+    return out;
+}
+
+}  // namespace callhook::sources::callpage

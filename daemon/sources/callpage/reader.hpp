@@ -1,0 +1,100 @@
+#pragma once
+
+#include "sources/callpage/canonical.hpp"
+#include "sources/callpage/keys.hpp"
+#include "sources/callpage/path.hpp"
+
+#include <string>
+
+namespace callhook::sources::callpage {
+
+/// Whether the value says nothing: null, an empty list or object (PHP writes either for nothing), or such in
+/// a wrapper.
+bool is_absent(dom::element value);
+
+/// Takes typed values out of a checked document. Each function returns false once something does not fit;
+/// `failure` then says what and where, without any value.
+class reader {
+public:
+    explicit reader(lifecycle::extras* extra) : extra_{extra} {}
+
+    bool take(raw_text& out, dom::element value);
+    bool take(raw_id& out, dom::element value);
+    bool take(raw_count& out, dom::element value);
+    bool take(raw_value& out, dom::element value);
+
+    /// Takes all values of an object: documented ones go to `out`, those for which `nested(key, value)`
+    /// returns a result were read by it, and the others are extras.
+    template <class Raw, class Keys, class Nested>
+    bool take_members(Raw& out, dom::object object, const Keys& keys, Nested&& nested) {
+        for (const auto member : object) {
+            const path::step down{at, member.key};
+            if (const auto known = find_key(keys, member.key); known != keys.end()) {
+                const auto into = [&](auto where) { return take(out.*where, member.value); };
+                if (!std::visit(into, known->where)) return false;
+            } else if (const std::optional<bool> read = nested(member.key, member.value)) {
+                if (!*read) return false;
+            } else {
+                keep(member.value);
+            }
+        }
+        return true;
+    }
+
+    /// Calls `read(object)` where the value is an object, in a `{"data": ...}` wrapper or not; an absent one
+    /// is fine.
+    template <class Read>
+    bool in_object(dom::element value, Read&& read) {
+        return unwrapped(value, [&](dom::element inner) {
+            dom::object object;
+            if (inner.get(object) != simdjson::SUCCESS) return wrong_type("an object", inner);
+            return read(object);
+        });
+    }
+
+    /// Calls `read(item)` for each item of a list, likewise.
+    template <class Read>
+    bool in_list(dom::element value, Read&& read) {
+        return unwrapped(value, [&](dom::element inner) {
+            dom::array list;
+            if (inner.get(list) != simdjson::SUCCESS) return wrong_type("an array", inner);
+            std::size_t index = 0;
+            for (const auto item : list) {
+                const path::step down{at, index++};
+                if (!read(item)) return false;
+            }
+            return true;
+        });
+    }
+
+    /// Stores the value at the present place as an extra, unless it says nothing.
+    void keep(dom::element value) {
+        if (extra_ != nullptr && !is_absent(value))
+            extra_->insert_or_assign(at.pointer(), lifecycle::raw_json{canonical_json(value)});
+    }
+
+    bool fail(std::string_view what);
+    bool wrong_type(std::string_view expected, dom::element found);
+
+    path at{};
+    std::string failure{};
+
+private:
+    template <class Read>
+    bool unwrapped(dom::element value, Read&& read) {
+        if (is_absent(value)) return true;
+        dom::element inner;
+        if (value.at_key("data").get(inner) != simdjson::SUCCESS || is_absent(inner)) return read(value);
+        if (!inner.is_object() && !inner.is_array()) return read(value);
+        take_siblings_of_data(value);
+        const path::step down{at, "data"};
+        return read(inner);
+    }
+
+    void take_siblings_of_data(dom::element wrapper);
+    bool take_integer(std::int64_t& out, dom::element value);
+
+    lifecycle::extras* extra_;
+};
+
+}  // namespace callhook::sources::callpage

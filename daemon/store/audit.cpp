@@ -1,0 +1,91 @@
+#include "store/audit.hpp"
+
+#include "store/session.hpp"
+
+#include <algorithm>
+
+namespace callhook::store {
+
+namespace {
+
+struct query {
+    const char* name;
+    const char* sql;
+};
+
+constexpr query totals[] = {
+    {"deliveries", "SELECT count(*) FROM deliveries"},
+    {"applied", "SELECT count(*) FROM outcomes WHERE result = 'applied'"},
+    {"duplicate", "SELECT count(*) FROM outcomes WHERE result = 'duplicate'"},
+    {"quarantined", "SELECT count(*) FROM outcomes WHERE result = 'quarantined'"},
+    {"pending", "SELECT coalesce(sum(deliveries), 0) FROM pending"},
+    {"calls", "SELECT count(*) FROM calls"},
+    {"messages", "SELECT count(*) FROM messages"},
+    {"events", "SELECT count(*) FROM events"},
+    {"feed position", "SELECT position FROM feed_head"},
+};
+
+/// Each counts what is wrong.
+constexpr query checks[] = {
+    {"deliveries = applied + duplicate + quarantined + pending",
+     "SELECT abs((SELECT count(*) FROM deliveries) - (SELECT count(*) FROM outcomes) - "
+     "(SELECT coalesce(sum(deliveries), 0) FROM pending))"},
+    {"every delivery is decided or pending",
+     "SELECT count(*) FROM deliveries d WHERE NOT EXISTS (SELECT FROM outcomes o WHERE o.delivery_id = d.id) "
+     "AND NOT EXISTS (SELECT FROM pending p WHERE p.batch = d.batch AND d.id BETWEEN p.first_id AND "
+     "p.last_id)"},
+    {"no delivery is both decided and pending",
+     "SELECT count(*) FROM pending p JOIN deliveries d ON d.batch = p.batch AND d.id BETWEEN p.first_id AND "
+     "p.last_id "
+     "JOIN outcomes o ON o.delivery_id = d.id"},
+    {"every outcome has its delivery",
+     "SELECT count(*) FROM outcomes o WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.id = "
+     "o.delivery_id)"},
+    {"outcomes are numbered once each, up to the head",
+     "SELECT (SELECT count(*) - count(DISTINCT seq) FROM outcomes) + "
+     "(SELECT count(*) FROM outcomes, feed_head h WHERE seq > h.outcomes OR seq < 1)"},
+    {"every applied delivery has an event",
+     "SELECT count(*) FROM outcomes o WHERE o.result = 'applied' "
+     "AND NOT EXISTS (SELECT FROM events e WHERE e.delivery_id = o.delivery_id)"},
+    {"every event's delivery was applied",
+     "SELECT count(*) FROM events e WHERE e.delivery_id IS NOT NULL "
+     "AND NOT EXISTS (SELECT FROM outcomes o WHERE o.delivery_id = e.delivery_id AND o.result = 'applied')"},
+    {"feed positions run without holes to the head",
+     "SELECT abs((SELECT count(*) FROM events) - (h.position - h.floor)) + "
+     "(SELECT count(*) - count(DISTINCT position) FROM events) + "
+     "(SELECT count(*) FROM events WHERE position <= h.floor OR position > h.position) FROM feed_head h"},
+    {"every decided call has its record",
+     "SELECT count(*) FROM outcomes o WHERE o.call_id IS NOT NULL "
+     "AND NOT EXISTS (SELECT FROM calls c WHERE c.source = o.source AND c.id = o.call_id)"},
+    {"every record has a delivery",
+     "SELECT count(*) FROM calls c WHERE NOT EXISTS (SELECT FROM outcomes o WHERE o.source = c.source AND "
+     "o.call_id = c.id)"},
+    {"every decided message has its record",
+     "SELECT count(*) FROM outcomes o WHERE o.message_id IS NOT NULL "
+     "AND NOT EXISTS (SELECT FROM messages m WHERE m.id = o.message_id)"},
+};
+
+}  // namespace
+
+bool audit_report::balanced() const {
+    return std::all_of(checks.begin(), checks.end(), [](const auto& c) { return c.violations == 0; });
+}
+
+audit_report audit(const settings& where) {
+    auto patient = where;
+    patient.statement_timeout = std::chrono::minutes{30};
+    session db{patient, "audit"};
+    return db.transact("audit", [&](pqxx::work& tx) {
+        tx.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+        audit_report report;
+        for (const auto& [name, sql] : totals) {
+            report.totals.push_back({name, tx.exec(sql)[0][0].as<std::int64_t>()});
+        }
+        for (const auto& [name, sql] : checks) {
+            report.checks.push_back({name, tx.exec(sql)[0][0].as<std::int64_t>()});
+        }
+        return report;
+    });
+}
+
+}  // namespace callhook::store

@@ -1,0 +1,85 @@
+#include "store/queries_impl.hpp"
+#include "store/row_reading.hpp"
+
+#include <algorithm>
+
+namespace callhook::store {
+
+namespace {
+
+constexpr statement read_head_row{
+    "read_head_row", "SELECT epoch, position, floor, outcomes, recorded_at FROM feed_head"};
+
+/// One statement, so that head and events come from one snapshot. A null filter takes all.
+constexpr statement read_events{
+    "read_events",
+    "SELECT h.epoch, h.position, h.floor, h.outcomes, h.recorded_at, "
+    "  e.position, e.type, e.source, e.subject, e.delivery_id, e.event "
+    "FROM feed_head h LEFT JOIN LATERAL ("
+    "  SELECT * FROM events WHERE position > $1::bigint AND position <= $2::bigint "
+    "  AND ($3::text[] IS NULL OR type = ANY ($3::text[])) AND ($4::text[] IS NULL OR source = ANY "
+    "($4::text[])) "
+    "  AND ($5::text[] IS NULL OR subject = ANY ($5::text[])) ORDER BY position LIMIT $6::bigint) e ON true "
+    "ORDER BY e.position"};
+
+parameter list_of(const std::vector<std::string>& values) {
+    if (values.empty()) return {};
+    array_literal list;
+    for (const auto& v : values)
+        list.add(std::string_view{v});
+    return list.take();
+}
+
+bool has(const std::vector<std::string>& wanted, const std::string& value) {
+    return wanted.empty() || std::find(wanted.begin(), wanted.end(), value) != wanted.end();
+}
+
+}  // namespace
+
+bool event_filter::takes(const event_row& event) const {
+    return has(types, event.type) && has(sources, event.source) && has(subjects, event.subject);
+}
+
+feed_head queries::head() {
+    return impl_->db.run("read head", [&](pqxx::nontransaction& tx) {
+        return read_head(impl_->db.exec(tx, read_head_row)[0]);
+    });
+}
+
+event_page queries::events(
+    std::int64_t after, std::int64_t until, const event_filter& filter, std::size_t limit
+) {
+    return impl_->db.run("read events", [&](pqxx::nontransaction& tx) {
+        const auto rows = impl_->db.exec(
+            tx,
+            read_events,
+            std::to_string(after),
+            std::to_string(until),
+            list_of(filter.types),
+            list_of(filter.sources),
+            list_of(filter.subjects),
+            std::to_string(limit)
+        );
+        event_page page;
+        page.head = read_head(rows[0]);
+        for (const auto& row : rows) {
+            if (row[5].is_null()) break;
+            event_row event;
+            event.position = row[5].as<std::int64_t>();
+            event.type = row[6].c_str();
+            event.source = row[7].c_str();
+            event.subject = row[8].c_str();
+            if (!row[9].is_null()) event.delivery_id = uuid_of(row[9]);
+            event.event.assign(row[10].c_str(), row[10].size());
+            page.events.push_back(std::move(event));
+        }
+        return page;
+    });
+}
+
+bool queries::await_feed(std::chrono::milliseconds longest) {
+    impl_->db.connect();
+    return impl_->db.await_notification(longest);
+}
+
+}  // namespace callhook::store

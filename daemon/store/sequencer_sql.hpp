@@ -1,0 +1,112 @@
+#pragma once
+
+// Private to store/: the statements of the sequencer's transaction.
+
+#include "store/session.hpp"
+
+namespace callhook::store::sql {
+
+inline constexpr statement lock_head{
+    "lock_head", "SELECT epoch, position, floor, outcomes, recorded_at FROM feed_head FOR UPDATE"};
+
+/// Whole group commits, as many as reach `enough` deliveries: a row's running sum without itself is below it.
+inline constexpr statement choose_pending{
+    "choose_pending",
+    "SELECT seq, batch, first_id, last_id FROM ("
+    "  SELECT *, sum(deliveries) OVER (ORDER BY seq) - deliveries AS before"
+    "  FROM (SELECT * FROM pending ORDER BY seq LIMIT $1::bigint) p) q "
+    "WHERE before < $1::bigint ORDER BY seq"};
+
+inline constexpr statement read_deliveries{
+    "read_deliveries",
+    "SELECT d.id, d.source, d.origin, d.received_at, d.body "
+    "FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY AS p (batch, first_id, last_id, n) "
+    "JOIN deliveries d ON d.id >= p.first_id AND d.id <= p.last_id AND d.batch = p.batch "
+    "ORDER BY p.n, d.id"};
+
+inline constexpr statement delete_pending{
+    "delete_pending", "DELETE FROM pending WHERE seq = ANY ($1::bigint[])"};
+
+inline constexpr const char* call_columns =
+    "source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, record, provenance, facts";
+
+inline constexpr statement read_calls{
+    "read_calls",
+    "SELECT c.source, c.id, c.phase, c.phone, c.widget_id, c.created_at, c.at, c.due_at, c.overdue_at, "
+    "c.record, "
+    "c.provenance, c.facts FROM unnest($1::text[], $2::bigint[]) AS k (source, id) "
+    "JOIN calls c ON c.source = k.source AND c.id = k.id"};
+
+inline constexpr statement read_due_calls{
+    "read_due_calls",
+    "SELECT source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, record, provenance, "
+    "facts "
+    "FROM calls WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+
+inline constexpr statement upsert_calls{
+    "upsert_calls",
+    "INSERT INTO calls (source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, record, "
+    "provenance, facts) "
+    "SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], "
+    "$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[]) "
+    "ON CONFLICT (source, id) DO UPDATE SET phase = excluded.phase, phone = excluded.phone, "
+    "widget_id = excluded.widget_id, created_at = excluded.created_at, at = excluded.at, due_at = "
+    "excluded.due_at, "
+    "overdue_at = excluded.overdue_at, record = excluded.record, provenance = excluded.provenance, facts = "
+    "excluded.facts"};
+
+inline constexpr statement read_messages_like{
+    "read_messages_like",
+    "SELECT id, source, content_hash, received_at, phone, widget_id, linked_call, call_id, fact, record "
+    "FROM messages WHERE source = $1 AND content_hash = $2::bytea ORDER BY received_at, id"};
+
+inline constexpr statement read_messages_of{
+    "read_messages_of",
+    "SELECT m.id, m.source, m.content_hash, m.received_at, m.phone, m.widget_id, m.linked_call, m.call_id, "
+    "m.fact, m.record "
+    "FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v (source, phone, widget_id) "
+    "JOIN messages m ON m.source = v.source AND m.phone = v.phone AND m.widget_id = v.widget_id "
+    "WHERE m.phone IS NOT NULL AND m.linked_call IS NULL ORDER BY m.id"};
+
+inline constexpr statement read_calls_of{
+    "read_calls_of",
+    "SELECT c.source, c.id, c.phone, c.widget_id, c.created_at "
+    "FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v (source, phone, widget_id) "
+    "JOIN calls c ON c.phone = v.phone AND c.source = v.source AND c.widget_id = v.widget_id "
+    "WHERE c.phone IS NOT NULL AND c.created_at IS NOT NULL"};
+
+inline constexpr statement upsert_messages{
+    "upsert_messages",
+    "INSERT INTO messages (id, source, content_hash, received_at, phone, widget_id, linked_call, call_id, "
+    "fact, record) "
+    "SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::timestamptz[], $5::text[], $6::bigint[], "
+    "$7::bigint[], "
+    "$8::bigint[], $9::text[], $10::text[]) "
+    "ON CONFLICT (id) DO UPDATE SET call_id = excluded.call_id, record = excluded.record, fact = "
+    "excluded.fact, "
+    "phone = excluded.phone, widget_id = excluded.widget_id, linked_call = excluded.linked_call, "
+    "content_hash = excluded.content_hash"};
+
+inline constexpr statement write_head{
+    "write_head",
+    "UPDATE feed_head SET position = $1::bigint, outcomes = $2::bigint, recorded_at = $3::timestamptz"};
+
+inline constexpr statement read_backlog{
+    "read_backlog",
+    "SELECT (SELECT coalesce(sum(deliveries), 0) FROM pending), "
+    "EXISTS (SELECT FROM calls WHERE due_at <= $1::timestamptz)"};
+
+inline constexpr statement try_lead{
+    "try_lead", "SELECT pg_try_advisory_lock(hashtext('callhook.sequencer'))"};
+
+inline constexpr statement ensure_partitions{"ensure_partitions", "SELECT ensure_partitions(3)"};
+
+inline constexpr statement renew_epoch{
+    "renew_epoch",
+    "UPDATE feed_head SET epoch = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8), "
+    "  system_identifier = s.system_identifier::text, timeline = c.timeline_id "
+    "FROM pg_control_system() s, pg_control_checkpoint() c "
+    "WHERE feed_head.system_identifier <> s.system_identifier::text OR feed_head.timeline <> c.timeline_id "
+    "RETURNING epoch"};
+
+}  // namespace callhook::store::sql

@@ -1,0 +1,70 @@
+#include "store/sequencer_store.hpp"
+
+#include "base/time_text.hpp"
+#include "store/row_reading.hpp"
+#include "store/sequencer_sql.hpp"
+
+namespace callhook::store {
+
+struct sequencer_store::impl {
+    explicit impl(const settings& where) : db{where, "sequencer"} {
+        // Every read here is by key, and `pending` swings between empty and full: statistics taken at the
+        // wrong moment would make the planner read whole tables.
+        db.on_connect([](session& s) {
+            s.run("prefer indexes", [](pqxx::nontransaction& tx) {
+                tx.exec(
+                    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET "
+                    "jit = off; "
+                    "SET plan_cache_mode = force_generic_plan"
+                );
+            });
+        });
+    }
+
+    session db;
+    bool leading = false;
+};
+
+sequencer_store::sequencer_store(const settings& where) : impl_{std::make_unique<impl>(where)} {}
+sequencer_store::~sequencer_store() = default;
+
+bool sequencer_store::lead() {
+    auto& self = *impl_;
+    if (self.leading && self.db.connected()) return true;
+    self.leading = false;
+    self.leading = self.db.run("try to lead", [&](pqxx::nontransaction& tx) {
+        return self.db.exec(tx, sql::try_lead)[0][0].as<bool>();
+    });
+    return self.leading;
+}
+
+void sequencer_store::resign() noexcept {
+    impl_->leading = false;
+    impl_->db.disconnect();
+}
+
+std::string sequencer_store::renew_epoch() {
+    return impl_->db.transact("renew epoch", [&](pqxx::work& tx) {
+        const auto rows = impl_->db.exec(tx, sql::renew_epoch);
+        return rows.empty() ? std::string{} : std::string{rows[0][0].c_str()};
+    });
+}
+
+int sequencer_store::ensure_partitions() {
+    return impl_->db.transact("ensure partitions", [&](pqxx::work& tx) {
+        return impl_->db.exec(tx, sql::ensure_partitions)[0][0].as<int>();
+    });
+}
+
+sequencer_store::backlog sequencer_store::read_backlog(utc_time now) {
+    return impl_->db.run("look for work", [&](pqxx::nontransaction& tx) {
+        const auto row = impl_->db.exec(tx, sql::read_backlog, to_rfc3339(now))[0];
+        return backlog{row[0].as<std::size_t>(), row[1].as<bool>()};
+    });
+}
+
+void sequencer_store::sequence(const std::function<void(sequencer_transaction&)>& work) {
+    impl_->db.transact("sequence", [&](pqxx::work& tx) { work(*begin_sequencing(impl_->db, tx)); });
+}
+
+}  // namespace callhook::store

@@ -1,0 +1,234 @@
+#include "base/time_text.hpp"
+#include "store/row_reading.hpp"
+#include "store/sequencer_sql.hpp"
+#include "store/sequencer_store.hpp"
+
+namespace callhook::store {
+
+namespace {
+
+parameter text_of(const std::optional<utc_time>& at) {
+    return at ? parameter{to_rfc3339(*at)} : parameter{};
+}
+
+class transaction final : public sequencer_transaction {
+public:
+    transaction(session& db, pqxx::work& tx)
+        : db_{db}, tx_{tx}, head_{read_head(db.exec(tx, sql::lock_head)[0])} {}
+
+    [[nodiscard]] const feed_head& head() const override { return head_; }
+
+    std::vector<pending_delivery> take_pending(std::size_t enough) override {
+        // A statement of its own, after the lock: its snapshot sees all that the previous holder committed.
+        const auto chosen = db_.exec(tx_, sql::choose_pending, std::to_string(enough));
+        std::vector<pending_delivery> out;
+        if (chosen.empty()) return out;
+        array_literal seqs;
+        array_literal batches;
+        array_literal firsts;
+        array_literal lasts;
+        for (const auto& row : chosen) {
+            seqs.add(std::string_view{row[0].c_str()});
+            batches.add(std::string_view{row[1].c_str()});
+            firsts.add(std::string_view{row[2].c_str()});
+            lasts.add(std::string_view{row[3].c_str()});
+        }
+        for (const auto& row :
+             db_.exec(tx_, sql::read_deliveries, batches.take(), firsts.take(), lasts.take())) {
+            out.push_back(read_delivery(row));
+        }
+        db_.exec(tx_, sql::delete_pending, seqs.take());
+        return out;
+    }
+
+    std::vector<call_row> calls(const std::vector<lifecycle::call_key>& keys) override {
+        std::vector<call_row> out;
+        if (keys.empty()) return out;
+        array_literal sources;
+        array_literal ids;
+        for (const auto& key : keys) {
+            sources.add(std::string_view{key.source});
+            ids.add(std::string_view{std::to_string(key.id)});
+        }
+        for (const auto& row : db_.exec(tx_, sql::read_calls, sources.take(), ids.take()))
+            out.push_back(read_call(row));
+        return out;
+    }
+
+    std::vector<call_row> due_calls(utc_time now, std::size_t most) override {
+        std::vector<call_row> out;
+        for (const auto& row : db_.exec(tx_, sql::read_due_calls, to_rfc3339(now), std::to_string(most))) {
+            out.push_back(read_call(row));
+        }
+        return out;
+    }
+
+    void write_calls(const std::vector<call_row>& rows) override {
+        if (rows.empty()) return;
+        std::array<array_literal, 12> columns;
+        for (const auto& r : rows) {
+            columns[0].add(std::string_view{r.key.source});
+            columns[1].add(std::string_view{std::to_string(r.key.id)});
+            columns[2].add(std::string_view{r.phase});
+            columns[3].add(r.phone);
+            columns[4].add(store::text_of(r.widget_id));
+            columns[5].add(text_of(r.created_at));
+            columns[6].add(std::string_view{to_rfc3339(r.at)});
+            columns[7].add(text_of(r.due_at));
+            columns[8].add(text_of(r.overdue_at));
+            columns[9].add(std::string_view{r.record});
+            columns[10].add(std::string_view{r.provenance});
+            columns[11].add(std::string_view{r.facts});
+        }
+        db_.exec(
+            tx_,
+            sql::upsert_calls,
+            columns[0].take(),
+            columns[1].take(),
+            columns[2].take(),
+            columns[3].take(),
+            columns[4].take(),
+            columns[5].take(),
+            columns[6].take(),
+            columns[7].take(),
+            columns[8].take(),
+            columns[9].take(),
+            columns[10].take(),
+            columns[11].take()
+        );
+    }
+
+    std::vector<message_row> messages_like(const std::string& source, const std::string& content_hash)
+        override {
+        return messages(db_.exec(tx_, sql::read_messages_like, source, to_bytea(content_hash)));
+    }
+
+    std::vector<message_row> messages_of(const std::vector<visitor_key>& visitors) override {
+        return visitors.empty() ? std::vector<message_row>{}
+                                : messages(of_visitors(sql::read_messages_of, visitors));
+    }
+
+    std::vector<call_time> calls_of(const std::vector<visitor_key>& visitors) override {
+        std::vector<call_time> out;
+        if (visitors.empty()) return out;
+        for (const auto& row : of_visitors(sql::read_calls_of, visitors)) {
+            out.push_back(
+                {{row[0].c_str(), row[1].as<std::int64_t>()},
+                 row[2].c_str(),
+                 row[3].as<std::int64_t>(),
+                 time_of(row[4])}
+            );
+        }
+        return out;
+    }
+
+    void write_messages(const std::vector<message_row>& rows) override {
+        if (rows.empty()) return;
+        std::array<array_literal, 10> columns;
+        for (const auto& r : rows) {
+            columns[0].add(std::string_view{to_string(r.id)});
+            columns[1].add(std::string_view{r.source});
+            columns[2].add(std::string_view{to_bytea(r.content_hash)});
+            columns[3].add(std::string_view{to_rfc3339(r.received_at)});
+            columns[4].add(r.phone);
+            columns[5].add(store::text_of(r.widget_id));
+            columns[6].add(store::text_of(r.linked_call));
+            columns[7].add(store::text_of(r.call_id));
+            columns[8].add(std::string_view{r.fact});
+            columns[9].add(std::string_view{r.record});
+        }
+        db_.exec(
+            tx_,
+            sql::upsert_messages,
+            columns[0].take(),
+            columns[1].take(),
+            columns[2].take(),
+            columns[3].take(),
+            columns[4].take(),
+            columns[5].take(),
+            columns[6].take(),
+            columns[7].take(),
+            columns[8].take(),
+            columns[9].take()
+        );
+    }
+
+    void append_outcomes(const std::vector<outcome_row>& rows) override {
+        if (rows.empty()) return;
+        copy_writer copy{tx_, "outcomes", "delivery_id,seq,result,source,event,call_id,message_id,reason"};
+        for (const auto& r : rows) {
+            copy.row(
+                to_string(r.delivery_id),
+                std::to_string(r.seq),
+                std::string{to_string(r.result)},
+                r.source,
+                r.event.empty() ? parameter{} : parameter{r.event},
+                store::text_of(r.call_id),
+                r.message_id ? parameter{to_string(*r.message_id)} : parameter{},
+                r.reason.empty() ? parameter{} : parameter{r.reason}
+            );
+        }
+        copy.complete();
+    }
+
+    void append_events(const std::vector<event_row>& rows, utc_time recorded_at) override {
+        if (rows.empty()) return;
+        const auto recorded = to_rfc3339(recorded_at);
+        copy_writer copy{tx_, "events", "position,recorded_at,type,source,subject,delivery_id,event"};
+        for (const auto& r : rows) {
+            copy.row(
+                std::to_string(r.position),
+                recorded,
+                r.type,
+                r.source,
+                r.subject,
+                r.delivery_id ? parameter{to_string(*r.delivery_id)} : parameter{},
+                r.event
+            );
+        }
+        copy.complete();
+    }
+
+    void finish(const feed_head& head) override {
+        db_.exec(
+            tx_,
+            sql::write_head,
+            std::to_string(head.position),
+            std::to_string(head.outcomes),
+            to_rfc3339(head.recorded_at)
+        );
+        if (head.position != head_.position) tx_.exec("NOTIFY callhook_feed");
+    }
+
+private:
+    static std::vector<message_row> messages(const pqxx::result& rows) {
+        std::vector<message_row> out;
+        for (const auto& row : rows)
+            out.push_back(read_message(row));
+        return out;
+    }
+
+    pqxx::result of_visitors(const statement& what, const std::vector<visitor_key>& visitors) {
+        array_literal sources;
+        array_literal phones;
+        array_literal widgets;
+        for (const auto& v : visitors) {
+            sources.add(std::string_view{v.source});
+            phones.add(std::string_view{v.phone});
+            widgets.add(std::string_view{std::to_string(v.widget_id)});
+        }
+        return db_.exec(tx_, what, sources.take(), phones.take(), widgets.take());
+    }
+
+    session& db_;
+    pqxx::work& tx_;
+    feed_head head_;
+};
+
+}  // namespace
+
+std::unique_ptr<sequencer_transaction> begin_sequencing(session& db, pqxx::work& tx) {
+    return std::make_unique<transaction>(db, tx);
+}
+
+}  // namespace callhook::store

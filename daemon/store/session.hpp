@@ -1,0 +1,187 @@
+#pragma once
+
+// Private to store/: the one place that knows libpqxx, and that hides the difference between 6.4 (Debian 12)
+// and 7.10 (Debian 13).
+
+#include "base/uuid.hpp"
+#include "store/failure.hpp"
+#include "store/settings.hpp"
+
+#include <pqxx/pqxx>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+namespace callhook::store {
+
+/// An SQL statement with a name, which the log, metrics and tests share.
+struct statement {
+    const char* name;
+    const char* sql;
+};
+
+/// A parameter as PostgreSQL's text form; empty is NULL.
+using parameter = std::optional<std::string>;
+
+/// What both versions of libpqxx take for a text that may be NULL.
+inline const char* c_text(const parameter& value) {
+    return value ? value->c_str() : nullptr;
+}
+inline const char* c_text(const std::string& value) {
+    return value.c_str();
+}
+inline const char* c_text(const char* value) {
+    return value;
+}
+
+/// One connection, for one thread. Connects on first use; after `failure` with a broken connection it
+/// connects again on the next. Every session pins what durability and correctness rest on: synchronous_commit
+/// on, READ COMMITTED, search_path.
+class session {
+public:
+    /// `role` tells what it is for, as application_name shows it.
+    session(const settings& where, std::string role);
+    ~session();
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+
+    /// Runs after every connect, before anything else, outside a transaction.
+    void on_connect(std::function<void(session&)> hook) { on_connect_ = std::move(hook); }
+
+    /// Connects where there is no connection. Throws `failure`.
+    void connect();
+    void disconnect() noexcept;
+    [[nodiscard]] bool connected() const noexcept;
+
+    /// Runs `work` in a transaction and commits it; rolls back on any exception. All exceptions of libpqxx
+    /// come out as `failure`; one whose commit is in doubt as `unavailable`.
+    template <class Work>
+    auto transact(const char* name, Work&& work) {
+        return guarded(name, [&] {
+            connect();
+            pqxx::work tx{*connection_};
+            if constexpr (std::is_void_v<decltype(work(tx))>) {
+                work(tx);
+                tx.commit();
+            } else {
+                auto out = work(tx);
+                tx.commit();
+                return out;
+            }
+        });
+    }
+
+    /// Runs `work` without a transaction: each statement stands alone.
+    template <class Work>
+    auto run(const char* name, Work&& work) {
+        return guarded(name, [&] {
+            connect();
+            pqxx::nontransaction tx{*connection_};
+            return work(tx);
+        });
+    }
+
+    /// Executes a prepared statement; prepares it at its first use on this connection.
+    template <class... Arguments>
+    pqxx::result exec(pqxx::transaction_base& tx, const statement& what, const Arguments&... arguments) {
+        prepare(what);
+        last_statement_ = what.name;
+#if PQXX_VERSION_MAJOR >= 7
+        return tx.exec(pqxx::prepped{what.name}, pqxx::params{c_text(arguments)...});
+#else
+        return tx.exec_prepared(what.name, c_text(arguments)...);
+#endif
+    }
+
+    /// Waits until a notification arrives on a channel that `listen` named, at most `longest`; whether one
+    /// came.
+    bool await_notification(std::chrono::milliseconds longest);
+    void listen(const char* channel);
+
+    [[nodiscard]] pqxx::connection& raw() {
+        return *connection_;
+    }
+
+    /// Calls `work` and turns libpqxx's exceptions into `failure`, closing the connection where it is broken.
+    template <class Work>
+    auto guarded(const char* name, Work&& work) -> decltype(work()) {
+        last_statement_ = name;
+        try {
+            return work();
+        } catch (const failure&) {
+            throw;
+        } catch (...) {
+            translate();
+        }
+    }
+
+private:
+    void prepare(const statement& what);
+    [[noreturn]] void translate();
+
+    settings where_;
+    std::string role_;
+    std::function<void(session&)> on_connect_;
+    std::unique_ptr<pqxx::connection> connection_;
+    std::unordered_set<std::string_view> prepared_;
+    std::unique_ptr<struct notification_sink> sink_;
+    const char* last_statement_ = "";
+};
+
+/// Writes rows by COPY. `complete` must be called; without it nothing is written.
+class copy_writer {
+public:
+    /// `columns` is a comma-separated list.
+    copy_writer(pqxx::transaction_base& tx, const char* table, const char* columns);
+    /// One value a column, each a string or a `parameter`.
+    template <class... Values>
+    void row(const Values&... values) {
+#if PQXX_VERSION_MAJOR >= 7
+        stream_.write_values(c_text(values)...);
+#else
+        stream_ << std::make_tuple(c_text(values)...);
+#endif
+    }
+    void complete();
+
+private:
+    pqxx::stream_to stream_;
+};
+
+/// bytea's text form, for a parameter or a COPY.
+std::string to_bytea(std::string_view bytes);
+/// Reads bytea's hexadecimal form.
+std::string from_bytea(std::string_view text);
+
+/// A PostgreSQL array literal of already textual elements; each is quoted.
+class array_literal {
+public:
+    void add(std::string_view element);
+    void add(const parameter& element);
+    [[nodiscard]] std::string take();
+
+private:
+    void separate();
+    std::string text_ = "{";
+};
+
+inline parameter text_of(const std::optional<std::int64_t>& value) {
+    return value ? parameter{std::to_string(*value)} : parameter{};
+}
+
+/// A column's value as an optional; for text, integer and bigint.
+template <class T>
+std::optional<T> optional_of(const pqxx::field& field) {
+    if (field.is_null()) return {};
+    return field.as<T>();
+}
+
+/// A timestamptz column, selected with `session`'s fixed DateStyle and UTC.
+utc_time time_of(const pqxx::field& field);
+uuid uuid_of(const pqxx::field& field);
+
+}  // namespace callhook::store

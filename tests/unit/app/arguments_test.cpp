@@ -1,0 +1,187 @@
+#include "app/arguments.hpp"
+
+#include "app/exit_codes.hpp"
+#include "base/text.hpp"
+#include "base/version.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace callhook::app {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view id = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+struct answer {
+    std::variant<arguments, int> parsed;
+    std::string out;
+    std::string err;
+};
+
+answer parse(std::string_view line) {
+    std::vector<std::string> words{"callhookd"};
+    for (const auto word : split(line, ' ')) {
+        if (!word.empty()) words.emplace_back(word);
+    }
+    std::vector<const char*> pointers;
+    for (const auto& word : words)
+        pointers.push_back(word.c_str());
+    std::ostringstream out;
+    std::ostringstream err;
+    auto parsed = parse_arguments(static_cast<int>(pointers.size()), pointers.data(), out, err);
+    return {std::move(parsed), out.str(), err.str()};
+}
+
+template <class Command>
+Command parse_as(std::string_view line) {
+    const auto read = parse(line);
+    const auto* understood = std::get_if<arguments>(&read.parsed);
+    if (understood == nullptr || !std::holds_alternative<Command>(understood->what)) {
+        ADD_FAILURE() << line << ": " << read.err;
+        return {};
+    }
+    return std::get<Command>(understood->what);
+}
+
+TEST(arguments, commands_and_their_options) {
+    EXPECT_FALSE(parse_as<serve_command>("serve").migrate);
+    EXPECT_TRUE(parse_as<serve_command>("serve --migrate").migrate);
+    EXPECT_FALSE(parse_as<check_config_command>("check-config").json);
+    EXPECT_TRUE(parse_as<check_config_command>("check-config --json").json);
+    EXPECT_TRUE(parse_as<migrate_command>("migrate --status --json").status);
+    EXPECT_TRUE(parse_as<migrate_command>("migrate --json").json);
+    EXPECT_TRUE(parse_as<audit_command>("audit --json").json);
+    EXPECT_TRUE(parse_as<rebuild_command>("rebuild --json").json);
+
+    const auto call = parse_as<calls_show_command>("calls show my-site/4711 --json");
+    EXPECT_EQ(call.source, "my-site");
+    EXPECT_EQ(call.call, 4711);
+    EXPECT_TRUE(call.json);
+
+    using action = quarantine_command::action;
+    EXPECT_EQ(parse_as<quarantine_command>("quarantine list").what, action::list);
+    const auto show = parse_as<quarantine_command>("quarantine show " + std::string{id});
+    EXPECT_EQ(show.what, action::show);
+    ASSERT_EQ(show.deliveries.size(), 1U);
+    EXPECT_EQ(to_string(show.deliveries[0]), id);
+    const auto retry = parse_as<quarantine_command>(
+        "quarantine retry " + std::string{id} + " " + std::string{id} + " --json"
+    );
+    EXPECT_EQ(retry.what, action::retry);
+    EXPECT_EQ(retry.deliveries.size(), 2U);
+    EXPECT_FALSE(retry.all);
+    EXPECT_TRUE(retry.json);
+    EXPECT_TRUE(parse_as<quarantine_command>("quarantine retry --all").all);
+
+    using shape = reference_command::shape;
+    EXPECT_EQ(parse_as<reference_command>("reference").format, shape::markdown);
+    EXPECT_EQ(parse_as<reference_command>("reference --format markdown").format, shape::markdown);
+    EXPECT_EQ(parse_as<reference_command>("reference --format=toml").format, shape::toml);
+}
+
+TEST(arguments, the_configuration_file_may_be_named_everywhere) {
+    for (const std::string line :
+         {"--config f serve",
+          "serve --config f",
+          "serve --config=f --migrate",
+          "check-config --config f",
+          "migrate --config f",
+          "audit --config f",
+          "rebuild --config f",
+          "calls show a/1 --config f",
+          "calls --config f show a/1",
+          "quarantine list --config f",
+          "reference --config f"}) {
+        const auto read = parse(line);
+        const auto* understood = std::get_if<arguments>(&read.parsed);
+        ASSERT_NE(understood, nullptr) << line << read.err;
+        EXPECT_EQ(understood->config_file, "f") << line;
+    }
+}
+
+TEST(arguments, what_cannot_be_understood_ends_with_64_and_a_message) {
+    struct row {
+        std::string line;
+        std::string_view message;
+    };
+    const row rows[] = {
+        {"", "required"},
+        {"bogus", "bogus"},
+        {"serv", "did you mean serve?"},
+        {"quarantine lst", "lst"},
+        {"backfill", "backfill"},
+        {"erase", "erase"},
+        {"serve --bogus", "--bogus"},
+        {"serve extra", "extra"},
+        {"serve --json", "--json"},
+        {"serve audit", "audit"},
+        {"--config", "--config"},
+        {"serve --config", "--config"},
+        {"serve --config=", "--config"},
+        {"calls", "required"},
+        {"calls show", "call"},
+        {"calls show 1", "SOURCE/ID"},
+        {"calls show main/x", "SOURCE/ID"},
+        {"calls show main/-1", "SOURCE/ID"},
+        {"calls show Main/1", "SOURCE/ID"},
+        {"calls show a/1 b/2", "b/2"},
+        {"quarantine", "required"},
+        {"quarantine show", "delivery"},
+        {"quarantine show 1", "a UUID"},
+        {"quarantine show " + std::string{id} + " " + std::string{id}, "delivery"},
+        {"quarantine retry", "either deliveries or --all"},
+        {"quarantine retry --all " + std::string{id}, "either deliveries or --all"},
+        {"quarantine retry x", "a UUID"},
+        {"reference --format pdf", "neither markdown nor toml"},
+    };
+    for (const auto& [line, message] : rows) {
+        SCOPED_TRACE(line);
+        const auto read = parse(line);
+        ASSERT_TRUE(std::holds_alternative<int>(read.parsed));
+        EXPECT_EQ(std::get<int>(read.parsed), exit_code::usage);
+        EXPECT_THAT(read.err, HasSubstr(std::string{message}));
+        EXPECT_THAT(read.err, HasSubstr("--help"));
+        EXPECT_EQ(read.out, "");
+    }
+}
+
+TEST(arguments, help_and_version_go_to_stdout_and_end_with_0) {
+    for (const std::string line :
+         {"--help",
+          "-h",
+          "serve --help",
+          "check-config --help",
+          "migrate --help",
+          "audit --help",
+          "rebuild --help",
+          "calls --help",
+          "calls show --help",
+          "quarantine --help",
+          "quarantine list --help",
+          "quarantine retry --help",
+          "reference --help"}) {
+        SCOPED_TRACE(line);
+        const auto read = parse(line);
+        ASSERT_TRUE(std::holds_alternative<int>(read.parsed));
+        EXPECT_EQ(std::get<int>(read.parsed), exit_code::fine);
+        EXPECT_THAT(read.out, HasSubstr("Usage:"));
+        EXPECT_THAT(read.out, HasSubstr("--config"));
+        EXPECT_EQ(read.err, "");
+    }
+    const auto help = parse("--help").out;
+    for (const std::string word :
+         {"Examples:", "Exit codes:", "64", "69", "70", "77", "78", "quarantine", "reference"}) {
+        EXPECT_THAT(help, HasSubstr(word));
+    }
+    EXPECT_THAT(help, Not(HasSubstr("backfill")));
+    EXPECT_THAT(parse("audit --help").out, Not(HasSubstr("Examples:")));
+    EXPECT_EQ(parse("--version").out, "callhookd " + std::string{version} + "\n");
+}
+
+}  // namespace
+}  // namespace callhook::app

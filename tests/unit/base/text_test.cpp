@@ -1,0 +1,112 @@
+#include "base/digest.hpp"
+#include "base/phone.hpp"
+#include "base/secret.hpp"
+#include "base/text.hpp"
+#include "base/time_text.hpp"
+#include "base/uuid.hpp"
+
+#include <gtest/gtest.h>
+
+namespace callhook {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(text, trims_and_splits) {
+    EXPECT_EQ(trim(" \t a b\r\n"), "a b");
+    EXPECT_EQ(trim(" \t"), "");
+    EXPECT_EQ(split("a,,b", ',').size(), 3U);
+    EXPECT_EQ(split("", ',').size(), 1U);
+}
+
+TEST(text, percent_decoding_refuses_broken_escapes_and_nul) {
+    EXPECT_EQ(percent_decode("a%20b+c"), "a b+c");
+    EXPECT_EQ(percent_decode("a+b", true), "a b");
+    EXPECT_FALSE(percent_decode("%"));
+    EXPECT_FALSE(percent_decode("%4"));
+    EXPECT_FALSE(percent_decode("%zz"));
+    EXPECT_FALSE(percent_decode("a%00b"));
+    EXPECT_EQ(percent_decode(percent_encode("+48 1/ü")), "+48 1/ü");
+}
+
+TEST(text, base64_follows_the_rfc_vectors) {
+    EXPECT_EQ(base64_decode("Zg=="), "f");
+    EXPECT_EQ(base64_decode("Zm8="), "fo");
+    EXPECT_EQ(base64_decode("Zm9vYmFy"), "foobar");
+    EXPECT_FALSE(base64_decode("Zg"));
+    EXPECT_FALSE(base64_decode("Z*=="));
+}
+
+TEST(text, integers_are_whole_or_nothing) {
+    EXPECT_EQ(parse_integer<std::int64_t>("-12"), -12);
+    EXPECT_FALSE(parse_integer<std::int64_t>("12 "));
+    EXPECT_FALSE(parse_integer<std::int64_t>("99999999999999999999"));
+    EXPECT_FALSE(parse_integer<unsigned>("-1"));
+    EXPECT_FALSE(parse_integer<int>(""));
+}
+
+TEST(time_text, rfc3339_round_trips) {
+    const auto at = parse_rfc3339("2016-09-08T13:32:54+02:00");
+    ASSERT_TRUE(at);
+    EXPECT_EQ(to_rfc3339(*at), "2016-09-08T11:32:54Z");
+    EXPECT_EQ(to_rfc3339(std::chrono::floor<std::chrono::seconds>(*at), 2h), "2016-09-08T13:32:54+02:00");
+    EXPECT_EQ(to_rfc3339(std::chrono::floor<std::chrono::seconds>(*at), -(3h + 30min)), "2016-09-08T08:02:54-03:30");
+    EXPECT_EQ(to_rfc3339(*parse_rfc3339("2026-01-02T03:04:05.5Z")), "2026-01-02T03:04:05.500000Z");
+    for (const auto* bad :
+         {"", "2016-09-08", "2016-02-30T00:00:00Z", "2016-09-08T13:32:54", "2016-09-08T24:00:00Z", "2016-09-08T13:32:54Zx",
+          "2016-09-08T13:32:54.Z", "2016-09-08T13:32:54.1234567Z", "2016-09-08 13:32:54Z"}) {
+        EXPECT_FALSE(parse_rfc3339(bad)) << bad;
+    }
+}
+
+struct standing_clock final : clock_source {
+    utc_time at{1'700'000'000'123ms};
+    [[nodiscard]] utc_time now() const override { return at; }
+};
+
+TEST(uuid, version_7_rises_even_when_the_clock_stands_or_steps_back) {
+    standing_clock clock;
+    uuid_v7_generator next{clock};
+    auto previous = next();
+    EXPECT_EQ(time_of(previous), clock.at);
+    EXPECT_EQ(previous.bytes[6] >> 4, 7);
+    EXPECT_EQ(previous.bytes[8] >> 6, 2);
+    for (int i = 0; i < 10'000; ++i) {
+        if (i == 5'000) clock.at -= 1h;
+        const auto id = next();
+        ASSERT_LT(previous, id);
+        previous = id;
+    }
+}
+
+TEST(uuid, reads_what_it_writes_and_nothing_else) {
+    standing_clock clock;
+    const auto id = uuid_v7_generator{clock}();
+    EXPECT_EQ(parse_uuid(to_string(id)), id);
+    EXPECT_FALSE(parse_uuid(""));
+    EXPECT_FALSE(parse_uuid("018bcfe5-687b-7000-8000-00000000000g"));
+    EXPECT_FALSE(parse_uuid("018bcfe5x687b-7000-8000-000000000000"));
+}
+
+TEST(secret, matches_only_itself) {
+    const secret s{"correct horse"};
+    EXPECT_TRUE(s.matches("correct horse"));
+    EXPECT_FALSE(s.matches("correct hors"));
+    EXPECT_FALSE(s.matches(""));
+    EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(phone, normalises_with_and_without_prefix) {
+    EXPECT_EQ(to_e164("+48 123 123 123", "PL"), "+48123123123");
+    EXPECT_EQ(to_e164("123 123 123", "PL"), "+48123123123");
+    EXPECT_EQ(to_e164("+48888888769", "PL"), "+48888888769");
+    EXPECT_EQ(to_e164("0048 888-888-769", "PL"), "+48888888769");
+    EXPECT_FALSE(to_e164("hello", "PL"));
+    EXPECT_FALSE(to_e164("12", "PL"));
+    EXPECT_FALSE(to_e164("", "PL"));
+    EXPECT_TRUE(is_known_region("DE"));
+    EXPECT_FALSE(is_known_region("XX"));
+}
+
+}  // namespace
+}  // namespace callhook
