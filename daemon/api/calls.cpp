@@ -94,7 +94,8 @@ result<store::call_query> calls_endpoint::read(const http::request& whole) const
 boost::asio::awaitable<http::response> calls_endpoint::handle(http::request whole) {
     const auto query = read(whole);
     if (!query) co_return refusal(query.error());
-    const auto found = co_await readers_.run([query = *query](store::queries& q) { return q.calls(query); });
+    auto read_calls = [query = *query](store::queries& q) { return q.calls(query); };
+    const auto found = co_await readers_.run(std::move(read_calls));
     if (!found) co_return refusal(found.error());
     json::array calls;
     for (const auto& call : *found)
@@ -113,7 +114,8 @@ boost::asio::awaitable<http::response> call_endpoint::handle(http::request whole
     const auto id = parse_integer<std::int64_t>(whole.path_parameter("id"));
     if (!id) co_return http::problem(404, "a call's id is a whole number");
     lifecycle::call_key key{std::string{whole.path_parameter("source")}, *id};
-    const auto found = co_await readers_.run([key](store::queries& q) { return q.call(key); });
+    auto read_call = [key](store::queries& q) { return q.call(key); };
+    const auto found = co_await readers_.run(std::move(read_call));
     if (!found) co_return refusal(found.error());
     if (!*found) co_return http::problem(404, "no such call is known");
     co_return http::json_response(200, json::serialize(call_details_json(**found)));

@@ -56,8 +56,8 @@ json::object quarantined_json(const store::quarantined_delivery& d) {
 boost::asio::awaitable<http::response> messages_endpoint::handle(http::request whole) {
     const auto asked = page_of(whole, page_limit_);
     if (!asked) co_return refusal(asked.error());
-    const auto rows =
-        co_await readers_.run([p = *asked](store::queries& q) { return q.messages(p.before, p.limit); });
+    auto read_page = [p = *asked](store::queries& q) { return q.messages(p.before, p.limit); };
+    const auto rows = co_await readers_.run(std::move(read_page));
     if (!rows) co_return refusal(rows.error());
     co_return list_answer("messages", *rows, asked->limit, [](const auto& row) {
         return json::parse(row.record);
@@ -67,8 +67,8 @@ boost::asio::awaitable<http::response> messages_endpoint::handle(http::request w
 boost::asio::awaitable<http::response> quarantine_endpoint::handle(http::request whole) {
     const auto asked = page_of(whole, page_limit_);
     if (!asked) co_return refusal(asked.error());
-    const auto rows =
-        co_await readers_.run([p = *asked](store::queries& q) { return q.quarantine(p.before, p.limit); });
+    auto read_page = [p = *asked](store::queries& q) { return q.quarantine(p.before, p.limit); };
+    const auto rows = co_await readers_.run(std::move(read_page));
     if (!rows) co_return refusal(rows.error());
     co_return list_answer("quarantine", *rows, asked->limit, quarantined_json);
 }

@@ -162,9 +162,8 @@ asio::awaitable<void> service::watch_signals() {
 asio::awaitable<void> service::watch_schema() {
     const auto where = store_settings(values_);
     for (asio::steady_timer pause{loop_}; !stopping_;) {
-        const auto status = co_await parts_->readers.run([where](store::queries&) {
-            return store::read_schema_status(where);
-        });
+        auto read = [where](store::queries&) { return store::read_schema_status(where); };
+        const auto status = co_await parts_->readers.run(std::move(read));
         if (status && !status->up_to_date()) {
             const auto mismatch = status->mismatch();
             log::error(
