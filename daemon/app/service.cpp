@@ -1,14 +1,11 @@
 #include "app/service.hpp"
 
-#include "api/calls.hpp"
-#include "api/health.hpp"
-#include "api/lists.hpp"
+#include "app/api_routes.hpp"
 #include "app/exit_codes.hpp"
 #include "app/rooms.hpp"
 #include "app/watchdog.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
-#include "feed/events_endpoint.hpp"
 #include "store/migrations.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -42,7 +39,7 @@ struct service::parts {
             sequencer.emplace(where, decoders, sequencer_settings(s.values_), s.clock_, s.metrics_);
         }
         add_hook_routes(s, decoders);
-        add_api_routes(s);
+        add_api_routes(api_routes, s.values_, readers, tail, s.metrics_, readiness(s));
     }
 
     void wake_sequencer() {
@@ -57,26 +54,6 @@ struct service::parts {
                 hook_settings(s.values_), make_gatekeeper(s.values_), decoders, inbox, s.clock_, s.metrics_
             )
         );
-    }
-
-    void add_api_routes(service& s) {
-        const auto page = s.values_.api.page_limit;
-        const auto region =
-            s.values_.sources.empty() ? std::string{"PL"} : s.values_.sources.front().default_region;
-        const auto get = [&](const char* pattern, std::shared_ptr<http::endpoint> endpoint) {
-            api_routes.add("GET", pattern, std::move(endpoint));
-        };
-        get("/v1/events",
-            std::make_shared<feed::events_endpoint>(
-                feed::feed_settings{page, s.values_.api.long_poll_max}, tail, readers
-            ));
-        get("/v1/calls", std::make_shared<api::calls_endpoint>(readers, page, region));
-        get("/v1/calls/{source}/{id}", std::make_shared<api::call_endpoint>(readers));
-        get("/v1/messages", std::make_shared<api::messages_endpoint>(readers, page));
-        get("/v1/quarantine", std::make_shared<api::quarantine_endpoint>(readers, page));
-        get("/livez", std::make_shared<api::livez_endpoint>());
-        get("/readyz", std::make_shared<api::readyz_endpoint>(readiness(s)));
-        get("/metrics", std::make_shared<api::metrics_endpoint>(s.metrics_, readers));
     }
 
     std::vector<api::readiness_part> readiness(service& s) {
