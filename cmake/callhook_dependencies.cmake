@@ -2,10 +2,13 @@
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json)
 find_package(spdlog 1.10 REQUIRED)
 find_package(fmt REQUIRED)
-find_package(simdjson 3.0 REQUIRED)
+find_package(simdjson REQUIRED)
+if(simdjson_VERSION VERSION_LESS 3.0)  # its own version file takes only the same minor release
+  message(FATAL_ERROR "simdjson 3.0 or newer is needed; found ${simdjson_VERSION}")
+endif()
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(date REQUIRED)
 find_package(Protobuf REQUIRED)

@@ -7,8 +7,8 @@
 
 namespace callhook::api {
 
-json::object call_json(const store::listed_call& call) {
-    auto out = json::parse(call.record).as_object();
+json::object follow_up_json(const store::listed_call& call) {
+    json::object out;
     if (call.overdue_at) out.emplace("overdue_at", to_rfc3339(*call.overdue_at));
     out.emplace("never_called_back", call.never_called_back);
     return out;
@@ -29,7 +29,8 @@ json::object call_details_json(const store::call_details& details) {
     for (const auto& record : details.messages)
         messages.emplace_back(json::parse(record));
     return {
-        {"call", call_json(details.call)},
+        {"call", json::parse(details.call.record)},
+        {"follow_up", follow_up_json(details.call)},
         {"provenance", json::parse(details.provenance)},
         {"timeline", std::move(timeline)},
         {"messages", std::move(messages)},
@@ -98,8 +99,11 @@ boost::asio::awaitable<http::response> calls_endpoint::handle(http::request whol
     const auto found = co_await readers_.run(std::move(read_calls));
     if (!found) co_return refusal(found.error());
     json::array calls;
-    for (const auto& call : *found)
-        calls.emplace_back(call_json(call));
+    for (const auto& call : *found) {
+        auto item = json::parse(call.record).as_object();
+        item.emplace("follow_up", follow_up_json(call));
+        calls.emplace_back(std::move(item));
+    }
     json::value next;
     if (found->size() == query->limit) {
         const auto& last = found->back().place;

@@ -6,11 +6,12 @@
 
 namespace callhook::api {
 
-/// A call as the API and `calls show` give it: the record, and what tells of clocks and other calls beside
-/// it.
-json::object call_json(const store::listed_call& call);
+/// What tells of clocks and of other calls, and is therefore no part of the record: `{overdue_at,
+/// never_called_back}`.
+json::object follow_up_json(const store::listed_call& call);
 
-/// `{call, provenance, timeline, messages}`.
+/// `{call, follow_up, provenance, timeline, messages}`: `call` is the record, which depends on the facts
+/// received alone.
 json::object call_details_json(const store::call_details& details);
 
 /// `GET /v1/calls`: call records, newest first.

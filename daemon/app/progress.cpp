@@ -61,6 +61,9 @@ void print_call(const json::object& details, std::ostream& out) {
         }
         out << '\n';
     }
+    for (const auto& [name, value] : details.at("follow_up").as_object()) {
+        out << std::left << std::setw(24) << std::string_view{name} << text_of(value) << '\n';
+    }
     out << "\ntimeline\n";
     for (const auto& entry : details.at("timeline").as_array()) {
         const auto& o = entry.as_object();

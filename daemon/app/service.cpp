@@ -71,8 +71,7 @@ struct service::parts {
              },
              false},
             {"feed",
-             [this, when] { return when(tail.head().has_value(), "the event log has not been read yet"); },
-             false},
+             [this, when] { return when(tail.head().has_value(), "the event log has not been read yet"); }},
         };
     }
 

@@ -68,7 +68,7 @@ std::string_view wanted(const setting_shape& shape) {
     return "must be a string";
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -80,7 +80,7 @@ std::string quoted(std::string_view text) {
 std::string quoted_list(const std::vector<std::string>& items) {
     std::string out = "[";
     for (const auto& item : items)
-        out += (out.size() > 1 ? ", " : "") + quoted(item);
+        out += (out.size() > 1 ? ", " : "") + in_quotes(item);
     return out + "]";
 }
 
@@ -199,22 +199,22 @@ std::string show_as_toml(const setting_shape& shape, setting_slot slot) {
     struct {
         const setting_shape& of;
         std::string number(std::int64_t value) const {
-            if (of.type == setting_type::size) return quoted(size_text(value));
+            if (of.type == setting_type::size) return in_quotes(size_text(value));
             return std::to_string(value);
         }
         std::string operator()(const bool* v) const { return *v ? "true" : "false"; }
         std::string operator()(const std::uint16_t* v) const { return number(*v); }
         std::string operator()(const std::size_t* v) const { return number(static_cast<std::int64_t>(*v)); }
-        std::string operator()(const milliseconds* v) const { return quoted(duration_text(*v)); }
-        std::string operator()(const std::string* v) const { return quoted(*v); }
-        std::string operator()(const secret*) const { return quoted(""); }
+        std::string operator()(const milliseconds* v) const { return in_quotes(duration_text(*v)); }
+        std::string operator()(const std::string* v) const { return in_quotes(*v); }
+        std::string operator()(const secret*) const { return in_quotes(""); }
         std::string operator()(const std::vector<std::string>* v) const { return quoted_list(*v); }
         std::string operator()(const std::vector<secret>*) const { return "[]"; }
         std::string operator()(const log::level* v) const {
-            return quoted(of.choices[static_cast<std::size_t>(*v)]);
+            return in_quotes(of.choices[static_cast<std::size_t>(*v)]);
         }
         std::string operator()(const log::format* v) const {
-            return quoted(of.choices[static_cast<std::size_t>(*v)]);
+            return in_quotes(of.choices[static_cast<std::size_t>(*v)]);
         }
     } const writer{shape};
     return std::visit(writer, slot);

@@ -96,9 +96,9 @@ result<events_endpoint::asked> events_endpoint::read(const http::request& whole)
 
 /// Events after `from` that are there now: from memory where it reaches back so far, else from the database.
 boost::asio::awaitable<result<store::event_page>> events_endpoint::stretch(
-    const cursor& from, const asked& what, std::int64_t& read_to
+    const cursor& from, const store::feed_head& least, const asked& what, std::int64_t& read_to
 ) {
-    if (tail_.covers(from.position)) {
+    if (tail_.covers(from.position, least)) {
         store::event_page page;
         page.head = *tail_.head();
         page.events = tail_.read(from.position, what.filter, what.limit, read_to);
@@ -132,7 +132,7 @@ boost::asio::awaitable<http::response> events_endpoint::handle(http::request who
     store::event_page page;
     for (;;) {
         std::int64_t read_to = at->position;
-        auto found = co_await stretch(*at, what, read_to);
+        auto found = co_await stretch(*at, *head, what, read_to);
         if (!found) co_return refusal(found.error());
         if (found->head.epoch != at->epoch)
             co_return refusal(resolve_cursor(to_string(*at), found->head).error());

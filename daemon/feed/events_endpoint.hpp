@@ -34,7 +34,7 @@ private:
     };
     [[nodiscard]] result<asked> read(const http::request& whole) const;
     boost::asio::awaitable<result<store::event_page>> stretch(
-        const cursor& from, const asked& what, std::int64_t& read_to
+        const cursor& from, const store::feed_head& least, const asked& what, std::int64_t& read_to
     );
 
     feed_settings how_;

@@ -42,8 +42,8 @@ void log_tail::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
-bool log_tail::covers(std::int64_t position) const noexcept {
-    if (!head_) return false;
+bool log_tail::covers(std::int64_t position, const store::feed_head& least) const noexcept {
+    if (!head_ || head_->epoch != least.epoch || head_->position < least.position) return false;
     if (position >= head_->position) return true;
     return !recent_.empty() && recent_.front().position <= position + 1;
 }

@@ -38,10 +38,11 @@ public:
     /// The head as last seen; empty until the database was reached once.
     [[nodiscard]] const std::optional<store::feed_head>& head() const noexcept { return head_; }
 
-    /// Whether every event after `position` up to the head is in memory.
-    [[nodiscard]] bool covers(std::int64_t position) const noexcept;
+    /// Whether every event after `position` is in memory, up to a head that is no older than `least`: one
+    /// that the database told of may be ahead of what this daemon has heard.
+    [[nodiscard]] bool covers(std::int64_t position, const store::feed_head& least) const noexcept;
 
-    /// Events after `position` that the filter takes, at most `limit`; requires `covers(position)`. `read_to`
+    /// Events after `position` that the filter takes, at most `limit`; requires `covers`. `read_to`
     /// is set to the position up to which the log was looked through.
     [[nodiscard]] std::vector<store::event_row> read(
         std::int64_t position, const store::event_filter& filter, std::size_t limit, std::int64_t& read_to

@@ -47,7 +47,7 @@ public:
 
     /// Whether this daemon leads now. Any thread.
     [[nodiscard]] bool leading() const noexcept { return leading_.load(std::memory_order_relaxed); }
-    /// Whether its last contact with the database succeeded. Any thread.
+    /// False from a failed contact with the database to the next one that succeeds. Any thread.
     [[nodiscard]] bool healthy() const noexcept { return healthy_.load(std::memory_order_relaxed); }
 
 private:
@@ -78,7 +78,7 @@ private:
     bool stopping_ = false;
 
     std::atomic<bool> leading_{false};
-    std::atomic<bool> healthy_{false};
+    std::atomic<bool> healthy_{true};
     std::thread thread_;
 };
 

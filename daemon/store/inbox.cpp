@@ -26,7 +26,8 @@ constexpr statement insert_pending{
     "INSERT INTO pending (batch, first_id, last_id, deliveries) VALUES ($1::uuid, $2::uuid, $3::uuid, "
     "$4::integer)"};
 
-/// How long the writer waits before it tries a database that just failed it, while nothing new comes in.
+/// How often an idle writer looks whether the database is there: readiness must not rest on the last webhook,
+/// which may be hours old.
 constexpr auto probe_interval = std::chrono::milliseconds{500};
 
 /// One waiter. The delivery belongs to the writer's thread once taken; the rest to the loop.
@@ -179,12 +180,14 @@ void inbox::impl::run() {
     for (;;) {
         auto taken = take();
         if (taken.empty()) {
-            const std::lock_guard lock{mutex};
-            if (stopping && queue.empty()) return;
+            {
+                const std::lock_guard lock{mutex};
+                if (stopping && queue.empty()) return;
+            }
+            probe();
         } else {
             write(taken);
         }
-        if (!healthy.load(std::memory_order_relaxed)) probe();
     }
 }
 
@@ -192,10 +195,7 @@ void inbox::impl::run() {
 group inbox::impl::take() {
     std::unique_lock lock{mutex};
     const auto ready = [&] { return stopping || !queue.empty(); };
-    if (healthy.load(std::memory_order_relaxed))
-        changed.wait(lock, ready);
-    else
-        changed.wait_for(lock, probe_interval, ready);
+    changed.wait_for(lock, probe_interval, ready);
     group taken;
     std::size_t bytes = 0;
     const auto now = clock::now();
@@ -267,8 +267,7 @@ void inbox::impl::probe() {
         db.run("probe", [](pqxx::nontransaction& tx) { tx.exec("SELECT 1 FROM feed_head"); });
         if (!healthy.exchange(true)) log::info("the inbox stores events");
     } catch (const failure& e) {
-        healthy = false;
-        if (log::enabled(log::level::debug)) log::debug("the inbox has no database", {{"reason", e.what()}});
+        if (healthy.exchange(false)) log::error("the inbox cannot store events", {{"reason", e.what()}});
     }
 }
 

@@ -139,7 +139,7 @@ def test_a_changed_migration_is_refused(idle, database):
     database.execute("UPDATE callhook.schema_migrations SET checksum = 'tampered' WHERE number = 1")
     for command in (["migrate"], ["serve"]):
         code, out, err = idle.run(*command, timeout=30)
-        assert code == CONFIGURATION and "checksum" in (out + err).lower(), out + err
+        assert code == CONFIGURATION and "another text" in out + err, out + err
 
 
 def test_a_newer_schema_is_refused(idle, database):

@@ -144,7 +144,7 @@ def test_a_filtered_reader_sees_each_match_once(daemon):
     assert reader.seen == [e for e in whole if e["type"] == "call.completed"]
 
 
-@pytest.mark.parametrize("bad", ["x", "1", "-1", "zzzzzzzz.00000000000000000001", "00000000.1", "%00", "'; DROP"])
+@pytest.mark.parametrize("bad", ["x", "1", "-1", "zzzzzzzz.00000000000000000001", "%00", "'; DROP"])
 def test_what_is_no_id_is_refused(daemon, bad):
     answer = daemon.api("/v1/events?lastEventId=" + bad.replace(" ", "%20"))
     assert answer.status == 400 and answer.header("Content-Type") == "application/problem+json"

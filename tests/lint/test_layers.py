@@ -1,5 +1,5 @@
 """The house rules of daemon/ that a machine can check: includes point down only, each heavy third-party header has one
-home, files stay short, and no capturing lambda stands inside a co_spawn(...) expression."""
+home, files stay short, and no capturing lambda stands inside a co_await or co_spawn(...) expression."""
 
 import pathlib
 import re
@@ -122,15 +122,52 @@ def arguments_after(text, opening):
 CAPTURING_LAMBDA = re.compile(r"(?:^|[(,{=;&|?:]|\breturn\b)\s*\[\s*([^\[\]\s][^\[\]]*)\]\s*(?:<[^>]*>\s*)?[({m]")
 
 
-def spawned_lambda_faults(root):
-    """GCC 12 destroys a capturing lambda twice that is written inside a co_spawn(...) expression; name it first."""
+def rest_of_expression(text, start):
+    """From `start` to the end of its statement, or to the bracket that closes around it."""
+    depth = 0
+    for at in range(start, len(text)):
+        if text[at] in "([{":
+            depth += 1
+        elif text[at] in ")]}":
+            depth -= 1
+            if depth < 0:
+                return text[start:at]
+        elif text[at] == ";" and depth == 0:
+            return text[start:at]
+    return text[start:]
+
+
+def without_bodies(expression):
+    """Blanks out the bodies of lambdas: what stands in one is no part of the expression around it."""
+    out, at = [], 0
+    while at < len(expression):
+        if expression[at] == "{" and ";" in (inside := arguments_after(expression, at)):
+            out.append("{}")
+            at += len(inside) + 2
+        else:
+            out.append(expression[at])
+            at += 1
+    return "".join(out)
+
+
+def owns_something(captures):
+    """Whether a lambda's captures could need a destructor: all but `this` and references."""
+    return any(one.strip() != "this" and not one.strip().startswith("&") for one in captures.split(","))
+
+
+def lambda_faults(root):
+    """GCC 12 destroys a lambda twice that is written inside a co_await expression and owns what it captured; in a
+    co_spawn(...) it may also be gone before its coroutine runs. Name it first and move it in."""
     faults = []
     for path in sources(root):
         text = without_comments_and_strings(path.read_text(encoding="utf-8"))
-        for call in re.finditer(r"\bco_spawn\s*\(", text):
-            if CAPTURING_LAMBDA.search(arguments_after(text, call.end() - 1)):
-                line = text.count("\n", 0, call.start()) + 1
-                faults.append(f"{path.relative_to(root)}:{line}: name the lambda before co_spawn(...)")
+        suspects = [(m.start(), arguments_after(text, m.end() - 1), lambda _: True) for m in re.finditer(r"\bco_spawn\s*\(", text)]
+        suspects += [(m.start(), rest_of_expression(text, m.end()), owns_something) for m in re.finditer(r"\bco_await\b", text)]
+        lines = set()
+        for start, expression, is_bad in suspects:
+            if any(is_bad(found[1]) for found in CAPTURING_LAMBDA.finditer(without_bodies(expression))):
+                lines.add(text.count("\n", 0, start) + 1)
+        faults += [f"{path.relative_to(root)}:{line}: name the lambda before co_await or co_spawn(...)" for line in sorted(lines)]
     return faults
 
 
@@ -148,8 +185,8 @@ def test_includes_point_down_and_third_party_headers_stay_at_home():
     assert include_faults(DAEMON) == []
 
 
-def test_no_capturing_lambda_inside_co_spawn():
-    assert spawned_lambda_faults(DAEMON) == []
+def test_no_capturing_lambda_inside_co_await_or_co_spawn():
+    assert lambda_faults(DAEMON) == []
 
 
 def test_files_are_short():
@@ -221,11 +258,17 @@ def test_a_good_include_is_let_through(planted, path, include):
         ("co_spawn(loop, []() -> awaitable<void> { co_return; }, detached);", 0),
         ("co_spawn(loop, jobs[next](), detached);", 0),
         ("auto job = [this]() -> awaitable<void> { co_return; };\nco_spawn(loop, std::move(job), detached);", 0),
+        ("const auto found = co_await readers.run([query = *query](queries& q) { return q.calls(query); });", 1),
+        ("if (!co_await run([key](queries& q) { return q.call(key); })) return;", 1),
+        ("co_await run([this, &found](queries& q) { return q.head(); });", 0),
+        ("co_await suspend([&](done d) { post(executor, [d] { d(); }); });", 0),
+        ("auto read = [key](queries& q) { return q.call(key); };\nco_await run(std::move(read));", 0),
+        ("co_await ready();\nauto read = [key](queries& q) { return q.call(key); };", 0),
         ("// co_spawn(loop, [this] {}, detached)\nint x;", 0),
     ],
 )
 def test_a_planted_lambda_is_caught(planted, code, faults):
-    assert len(spawned_lambda_faults(planted("http/a.cpp", code))) == faults
+    assert len(lambda_faults(planted("http/a.cpp", code))) == faults
 
 
 def test_a_planted_long_file_is_caught(planted):
