@@ -40,9 +40,10 @@ result<std::size_t> limit_of(const http::query_parameters& query, std::size_t mo
 std::string pack(std::initializer_list<std::string_view> parts) {
     std::string out;
     for (const auto part : parts) {
-        if (!out.empty()) out += '~';
         out += part;
+        out += '~';
     }
+    if (!out.empty()) out.pop_back();
     return out;
 }
 

@@ -17,6 +17,11 @@ bool is_epoch(std::string_view text) {
            });
 }
 
+bool is_number(std::string_view text) {
+    return !text.empty() && text.size() <= position_digits &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 }  // namespace
 
 std::string padded(std::int64_t position) {
@@ -30,16 +35,12 @@ std::string to_string(const cursor& at) {
 
 result<cursor> resolve_cursor(std::string_view text, const store::feed_head& head) {
     if (text == "$") return cursor{head.epoch, head.position};
-    if (text.empty() || text == "0") {
-        if (head.floor == 0) return cursor{head.epoch, 0};
-        // From the beginning means all there is; the beginning that is kept is as far back as anyone can ask.
-        return cursor{head.epoch, head.floor};
-    }
+    // From the beginning means all there is; the beginning that is kept is as far back as anyone can ask.
+    if (text.empty() || text == "0") return cursor{head.epoch, head.floor};
     const auto dot = text.find('.');
-    const auto position =
-        dot == std::string_view::npos ? std::nullopt : parse_integer<std::int64_t>(text.substr(dot + 1));
-    if (dot == std::string_view::npos || !is_epoch(text.substr(0, dot)) ||
-        text.size() > epoch_digits + 1 + position_digits || !position || *position < 0) {
+    const auto digits = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
+    const auto position = is_number(digits) ? parse_integer<std::int64_t>(digits) : std::nullopt;
+    if (!position || !is_epoch(text.substr(0, dot))) {
         return error{
             errc::invalid_input,
             "lastEventId is not an event id of this feed; take one from an event, or 0 or $",

@@ -3,7 +3,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 
@@ -33,17 +33,28 @@ std::optional<address> parse_address(std::string_view text) {
     return parsed;
 }
 
+/// What may follow an address: nothing, or a port, which may be hidden behind a name (RFC 7239 section 6).
+bool is_port_or_nothing(std::string_view text) {
+    if (text.empty()) return true;
+    if (text.front() != ':') return false;
+    text.remove_prefix(1);
+    return text.starts_with('_') || parse_integer<std::uint16_t>(text).has_value();
+}
+
 /// A hop as headers write it: an address, perhaps with a port, perhaps in brackets or quotes.
 std::optional<address> parse_hop(std::string_view text) {
     text = trim(text);
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
     if (text.starts_with('[')) {
         const auto end = text.find(']');
-        return end == std::string_view::npos ? std::nullopt : parse_address(text.substr(1, end - 1));
+        if (end == std::string_view::npos || !is_port_or_nothing(text.substr(end + 1))) return {};
+        return parse_address(text.substr(1, end - 1));
     }
     const auto colon = text.find(':');
-    if (colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos)
+    if (colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
+        if (!is_port_or_nothing(text.substr(colon))) return {};
         text = text.substr(0, colon);
+    }
     return parse_address(text);
 }
 
@@ -85,19 +96,24 @@ network_list::network_list(const std::vector<std::string>& networks) {
     for (const auto& text : networks) {
         const auto slash = text.find('/');
         const auto base = parse_address(std::string_view{text}.substr(0, slash));
-        const auto width = base && base->is_v4() ? 32U : 128U;
+        // An IPv4-mapped base has become IPv4, but its prefix still counts from 128.
+        const bool short_prefix = base && base->is_v4() && text.find(':') == std::string::npos;
+        const auto width = short_prefix ? 32U : 128U;
         const auto prefix =
             slash == std::string::npos
                 ? width
                 : parse_integer<unsigned>(std::string_view{text}.substr(slash + 1)).value_or(129);
         if (!base || prefix > width) throw std::invalid_argument{"not a network in CIDR notation"};
-        networks_.push_back({widened(*base), base->is_v4() ? prefix + 96 : prefix});
+        networks_.push_back({widened(*base), short_prefix ? prefix + 96 : prefix});
     }
 }
 
 bool network_list::contains(const address& a) const {
-    const auto bytes = widened(a).to_bytes();
+    const auto wide = widened(a);
+    const auto bytes = wide.to_bytes();
     return std::any_of(networks_.begin(), networks_.end(), [&](const network& n) {
+        // `::/0` is all of IPv6; that IPv4 is compared as a part of it is our own affair.
+        if (wide.is_v4_mapped() && n.prefix < 96) return false;
         const auto base = n.base.to_bytes();
         const auto whole = n.prefix / 8;
         if (!std::equal(bytes.begin(), bytes.begin() + whole, base.begin())) return false;
@@ -109,7 +125,8 @@ bool network_list::contains(const address& a) const {
 }
 
 std::string client_address(const http::request_head& head, const network_list& trusted_proxies) {
-    const auto peer = parse_address(head.peer);
+    // The interface of a link-local peer (`fe80::1%eth0`) is known to the socket and of no use beyond it.
+    const auto peer = parse_address(std::string_view{head.peer}.substr(0, head.peer.find('%')));
     if (!peer) return {};
     if (!trusted_proxies.contains(*peer)) return peer->to_string();
     const auto x_forwarded_for = hops(head, "X-Forwarded-For");

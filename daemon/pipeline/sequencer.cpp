@@ -10,6 +10,8 @@ namespace {
 constexpr auto partition_check_interval = std::chrono::hours{24};
 /// Before the database is asked again after it failed.
 constexpr auto retry_interval = std::chrono::milliseconds{250};
+/// How often the backlog is counted while batches follow each other.
+constexpr auto lag_look_interval = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -105,12 +107,17 @@ void sequencer::work(bool woken) {
         partitions_checked_ = std::chrono::steady_clock::now();
     }
     if (woken) take_batches();
-    const auto backlog = store_.read_backlog(clock_.now());
-    lag_events_.set(static_cast<double>(backlog.deliveries));
-    if (backlog.deliveries > 0 || backlog.overdue)
+    if (const auto waiting = look(); waiting.deliveries > 0 || waiting.overdue)
         take_batches();
     else
         lag_seconds_.set(0);
+}
+
+store::sequencer_store::backlog sequencer::look() {
+    const auto waiting = store_.read_backlog(clock_.now());
+    lag_events_.set(static_cast<double>(waiting.deliveries));
+    last_look_ = std::chrono::steady_clock::now();
+    return waiting;
 }
 
 void sequencer::take_lead() {
@@ -126,6 +133,8 @@ void sequencer::take_lead() {
     log::info("leading the pipeline");
 }
 
+/// Batch after batch while there is more. Stopping ends it at a batch's edge: what still waits is another
+/// daemon's, or the next start's.
 void sequencer::take_batches() {
     for (;;) {
         batch_report report;
@@ -134,6 +143,9 @@ void sequencer::take_batches() {
         });
         count(report);
         if (report.taken < how_.batch.batch_deliveries) return;
+        if (std::chrono::steady_clock::now() - last_look_ > lag_look_interval) look();
+        const std::lock_guard lock{mutex_};
+        if (stopping_) return;
     }
 }
 

@@ -41,8 +41,7 @@ public:
     /// thread.
     void wake();
 
-    /// Finishes the batch at hand, takes what is still pending once more, gives up the lead and ends the
-    /// thread. Blocks for as long.
+    /// Finishes the batch at hand, gives up the lead and ends the thread; blocks for as long.
     void stop();
 
     /// Whether this daemon leads now. Any thread.
@@ -56,6 +55,7 @@ private:
     void take_lead();
     void work(bool woken);
     void take_batches();
+    store::sequencer_store::backlog look();
     void count(const batch_report& report);
 
     // Constant after construction.
@@ -67,6 +67,7 @@ private:
     // The thread's own.
     store::sequencer_store store_;
     std::chrono::steady_clock::time_point partitions_checked_{};
+    std::chrono::steady_clock::time_point last_look_{};
     metric_gauge lag_seconds_;
     metric_gauge lag_events_;
     metric_gauge leader_;

@@ -10,7 +10,9 @@ struct sequencer_store::impl {
     explicit impl(const settings& where) : db{where, "sequencer"} {
         // Every read here is by key, and `pending` swings between empty and full: statistics taken at the
         // wrong moment would make the planner read whole tables.
-        db.on_connect([](session& s) {
+        db.on_connect([this](session& s) {
+            // The lead was the old connection's lock; whoever asked for the new one, it does not have it.
+            leading = false;
             s.run("prefer indexes", [](pqxx::nontransaction& tx) {
                 tx.exec(
                     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET "

@@ -93,6 +93,16 @@ bool session::connected() const noexcept {
 void session::connect() {
     if (connected()) return;
     disconnect();
+    // A connection that is not set up in full must not be used: what durability rests on is in the set-up.
+    try {
+        set_up();
+    } catch (...) {
+        disconnect();
+        throw;
+    }
+}
+
+void session::set_up() {
     guarded("connect", [&] {
         connection_ = std::make_unique<pqxx::connection>(connection_string(where_, role_));
 #if PQXX_VERSION_MAJOR < 7
@@ -105,13 +115,7 @@ void session::connect() {
         pqxx::nontransaction tx{*connection_};
         tx.exec(session_setup(where_));
     });
-    if (!on_connect_) return;
-    try {
-        on_connect_(*this);
-    } catch (...) {
-        disconnect();
-        throw;
-    }
+    if (on_connect_) on_connect_(*this);
 }
 
 void session::disconnect() noexcept {

@@ -120,6 +120,7 @@ public:
     }
 
 private:
+    void set_up();
     void prepare(const statement& what);
     [[noreturn]] void translate();
 
