@@ -3,12 +3,14 @@
 
 #include <exception>
 #include <iostream>
+#include <typeinfo>
 
 int main(int count, char** words) {
     try {
         return callhook::app::run(count, words);
     } catch (const std::exception& failure) {
-        std::cerr << "callhookd: broken invariant: " << failure.what() << '\n';
+        // what() may quote a row, and rows hold personal data.
+        std::cerr << "callhookd: broken invariant: " << typeid(failure).name() << '\n';
         return callhook::app::exit_code::broken_invariant;
     }
 }

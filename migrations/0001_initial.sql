@@ -191,7 +191,8 @@ BEGIN
         month := date_trunc('month', now()) + make_interval(months => i);
         until := month + interval '1 month';
         suffix := to_char(month, '"y"YYYY"m"MM');
-        IF to_regclass('callhook.deliveries_' || suffix) IS NULL THEN
+        CONTINUE WHEN to_regclass('callhook.deliveries_' || suffix) IS NOT NULL;
+        BEGIN
             EXECUTE format('CREATE TABLE %I PARTITION OF deliveries FOR VALUES FROM (%L) TO (%L)',
                            'deliveries_' || suffix, uuid_floor(month), uuid_floor(until));
             EXECUTE format('CREATE TABLE %I PARTITION OF outcomes FOR VALUES FROM (%L) TO (%L)',
@@ -199,12 +200,12 @@ BEGIN
             EXECUTE format('CREATE TABLE %I PARTITION OF events FOR VALUES FROM (%L) TO (%L)',
                            'events_' || suffix, month, until);
             made := made + 1;
-        END IF;
+        EXCEPTION WHEN check_violation THEN
+            -- Rows of that month already wait in a default partition; they are safe there, and so are those to
+            -- come. The months after it are made all the same.
+            NULL;
+        END;
     END LOOP;
-    RETURN made;
-EXCEPTION WHEN check_violation THEN
-    -- Rows of that month already wait in a default partition; they are safe there, and so are those to come.
-    RAISE WARNING 'a default partition already holds rows of the month to be made';
     RETURN made;
 END
 $$;

@@ -27,11 +27,11 @@ json::object call_details_json(const store::call_details& details) {
     }
     json::array messages;
     for (const auto& record : details.messages)
-        messages.emplace_back(json::parse(record));
+        messages.emplace_back(parse_json(record));
     return {
-        {"call", json::parse(details.call.record)},
+        {"call", parse_json(details.call.record)},
         {"follow_up", follow_up_json(details.call)},
-        {"provenance", json::parse(details.provenance)},
+        {"provenance", parse_json(details.provenance)},
         {"timeline", std::move(timeline)},
         {"messages", std::move(messages)},
     };
@@ -100,7 +100,7 @@ boost::asio::awaitable<http::response> calls_endpoint::handle(http::request whol
     if (!found) co_return refusal(found.error());
     json::array calls;
     for (const auto& call : *found) {
-        auto item = json::parse(call.record).as_object();
+        auto item = parse_json(call.record).as_object();
         item.emplace("follow_up", follow_up_json(call));
         calls.emplace_back(std::move(item));
     }

@@ -60,7 +60,7 @@ boost::asio::awaitable<http::response> messages_endpoint::handle(http::request w
     const auto rows = co_await readers_.run(std::move(read_page));
     if (!rows) co_return refusal(rows.error());
     co_return list_answer("messages", *rows, asked->limit, [](const auto& row) {
-        return json::parse(row.record);
+        return parse_json(row.record);
     });
 }
 

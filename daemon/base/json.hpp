@@ -2,10 +2,20 @@
 
 #include <boost/json.hpp>
 
+#include <string_view>
+
 namespace callhook {
 
 /// What callhook itself writes and reads as JSON (records, answers, stored facts) goes through Boost.JSON,
 /// which keeps the order of keys. What a vendor sends is read by simdjson, in `sources/` only.
 namespace json = boost::json;
+
+/// Reads JSON that callhook wrote. A record may nest a little deeper than the payload whose unknown parts it
+/// keeps, so the bound lies well above the decoders' one. Throws std::exception on what is no JSON.
+inline json::value parse_json(std::string_view text) {
+    json::parse_options deep;
+    deep.max_depth = 128;
+    return json::parse(json::string_view{text.data(), text.size()}, {}, deep);
+}
 
 }  // namespace callhook

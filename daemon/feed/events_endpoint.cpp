@@ -134,7 +134,7 @@ boost::asio::awaitable<http::response> events_endpoint::handle(http::request who
         std::int64_t read_to = at->position;
         auto found = co_await stretch(*at, *head, what, read_to);
         if (!found) co_return refusal(found.error());
-        if (found->head.epoch != at->epoch)
+        if (found->head.epoch != at->epoch || found->head.floor > at->position)
             co_return refusal(resolve_cursor(to_string(*at), found->head).error());
         at->position = std::max(at->position, read_to);
         page = std::move(*found);

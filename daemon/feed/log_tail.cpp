@@ -80,14 +80,20 @@ void log_tail::follow(const store::settings& where) {
                 more = page.events.size() == page_events;
                 if (more) page.head.position = page.events.back().position;
                 if (known && page.head == *known && page.events.empty()) break;
-                known = page.head;
+                auto read = page.head;
                 boost::asio::post(loop_, [this, alive = alive_, page = std::move(page)]() mutable {
                     if (*alive) take(std::move(page));
                 });
+                known = std::move(read);  // only now: what was not posted must be read again
             }
         } catch (const store::failure& e) {
             if (log::enabled(log::level::debug))
                 log::debug("the feed has no database", {{"reason", e.what()}});
+            last_look = {};
+            std::this_thread::sleep_for(retry_interval);
+        } catch (const std::exception&) {
+            // Breakage, lack of memory for one: what was not posted is read again.
+            log::error("the feed broke; it will read on from where it was");
             last_look = {};
             std::this_thread::sleep_for(retry_interval);
         }
@@ -97,6 +103,12 @@ void log_tail::follow(const store::settings& where) {
 void log_tail::take(store::event_page page) {
     // Another epoch, or a head that went back, is another history: nothing kept belongs to it.
     if (head_ && (head_->epoch != page.head.epoch || page.head.position < head_->position)) {
+        recent_.clear();
+        recent_bytes_ = 0;
+    }
+    // A hole would be skipped without a word.
+    if (!recent_.empty() && !page.events.empty() &&
+        page.events.front().position != recent_.back().position + 1) {
         recent_.clear();
         recent_bytes_ = 0;
     }

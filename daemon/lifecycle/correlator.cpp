@@ -34,8 +34,12 @@ std::optional<std::string> derived_outcome(phase after) {
 }  // namespace
 
 step correlate(fact_set& facts, observation o) {
+    const folded before = facts.empty() ? folded{} : fold(facts);
+    return correlate(facts, before, std::move(o));
+}
+
+step correlate(fact_set& facts, const folded& before, observation o) {
     const bool known_call = !facts.empty();
-    const folded before = known_call ? fold(facts) : folded{};
     const auto kind = o.fact.kind;
     const bool first_of_kind = !facts.has(kind);
     const auto happened = event_time(kind, o.fact.fields);

@@ -35,6 +35,11 @@ struct step {
 ///
 /// The vendor's event appears once for each kind of fact; the same event with other content is a
 /// `call.updated` where the record changed, and nothing where it did not.
+///
+/// `before` must be `fold(facts)` where there are facts; where there are none it is not looked at.
+step correlate(fact_set& facts, const folded& before, observation o);
+
+/// The same where nobody kept what the facts fold to.
 step correlate(fact_set& facts, observation o);
 
 }  // namespace callhook::lifecycle

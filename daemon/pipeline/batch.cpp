@@ -44,12 +44,13 @@ public:
             read.push_back(decode(d));
         }
         load_calls(read);
-        for (std::size_t i = 0; i < deliveries.size(); ++i) {
-            std::visit([&](auto& what) { take(deliveries[i], std::move(what)); }, read[i]);
-        }
+        load_copies(read);
+        for (std::size_t i = 0; i < deliveries.size(); ++i)
+            take_safely(deliveries[i], read[i]);
         tell_overdue();
-        tx_.write_calls(book_.changed_rows());
-        tie_messages();
+        const auto changes = book_.collect();
+        tx_.write_calls(changes.rows);
+        tie_messages(changes.visitors);
         tx_.append_outcomes(outcomes_);
         tx_.append_events(events_, head_.recorded_at);
         report_.events = events_.size();
@@ -80,6 +81,36 @@ private:
         book_.load(tx_.calls({keys.begin(), keys.end()}));
     }
 
+    /// What was stored before of the messages in this batch.
+    void load_copies(const std::vector<lifecycle::decoded>& read) {
+        for (const auto& what : read) {
+            const auto* fact = std::get_if<lifecycle::message_fact>(&what);
+            if (fact == nullptr) continue;
+            const auto hash = make_message_row(*fact, {}, {}).content_hash;
+            const auto [copies, first] = stored_copies_.try_emplace({fact->source, hash});
+            if (first) copies->second = tx_.messages_like(fact->source, hash);
+        }
+    }
+
+    /// A delivery that breaks what it should not is quarantined like one that cannot be read, and leaves
+    /// nothing behind in the batch: no delivery can stop the feed.
+    void take_safely(const store::pending_delivery& d, lifecycle::decoded& what) {
+        const auto head = head_;
+        const auto events = events_.size();
+        const auto messages = new_messages_.size();
+        try {
+            std::visit([&](auto& fact) { take(d, std::move(fact)); }, what);
+        } catch (const std::exception&) {
+            log::error(
+                "the pipeline broke on a delivery", {{"delivery", to_string(d.id)}, {"source", d.source}}
+            );
+            head_ = head;
+            events_.resize(events);
+            new_messages_.resize(messages);
+            take(d, lifecycle::unreadable{"the pipeline broke on it"});
+        }
+    }
+
     void take(const store::pending_delivery& d, lifecycle::unreadable what) {
         conclude(d, "", verdict::quarantined).reason = std::move(what.reason);
     }
@@ -106,14 +137,13 @@ private:
         conclude(d, event, step.events.empty() ? verdict::duplicate : verdict::applied).call_id = key.id;
     }
 
-    void take(const store::pending_delivery& d, lifecycle::message_fact fact) {
+    void take(const store::pending_delivery& d, const lifecycle::message_fact& fact) {
         auto row = make_message_row(fact, d.id, d.received_at);
         const auto* earlier = find_copy(row);
         if (earlier != nullptr) {
             conclude(d, "new.message", verdict::duplicate).message_id = earlier->id;
             return;
         }
-        conclude(d, "new.message", verdict::applied).message_id = row.id;
         // Its event is written once its tie is known, but holds its place in the order.
         append_event(
             {"new.message",
@@ -125,7 +155,9 @@ private:
              d.id,
              {}}
         );
+        const auto id = row.id;
         new_messages_.push_back({std::move(row), events_.size() - 1, to_string(d.from)});
+        conclude(d, "new.message", verdict::applied).message_id = id;
     }
 
     /// The first copy of the same message inside the window, stored or in this batch.
@@ -137,9 +169,9 @@ private:
             if (m.row.source == row.source && m.row.content_hash == row.content_hash && close(m.row))
                 return &m.row;
         }
-        stored_copies_ = tx_.messages_like(row.source, row.content_hash);
-        const auto found = std::find_if(stored_copies_.begin(), stored_copies_.end(), close);
-        return found == stored_copies_.end() ? nullptr : &*found;
+        const auto& copies = stored_copies_.at({row.source, row.content_hash});
+        const auto found = std::find_if(copies.begin(), copies.end(), close);
+        return found == copies.end() ? nullptr : &*found;
     }
 
     void tell_overdue() {
@@ -161,8 +193,7 @@ private:
         }
     }
 
-    void tie_messages() {
-        auto visitors = book_.changed_visitors();
+    void tie_messages(std::set<store::visitor_key> visitors) {
         std::vector<store::message_row> rows;
         for (const auto& m : new_messages_) {
             rows.push_back(m.row);
@@ -185,7 +216,7 @@ private:
         }
         for (auto& row : known) {
             if (!retie(row, calls, how_.message_call_window)) continue;
-            auto data = json::parse(row.record).as_object();
+            auto data = parse_json(row.record).as_object();
             append_event(
                 {"message.linked",
                  row.source,
@@ -216,15 +247,16 @@ private:
             head_.recorded_at,
             m.origin,
             m.row.id,
-            json::parse(m.row.record).as_object()};
+            parse_json(m.row.record).as_object()};
         events_[m.event].event = write_event(std::move(event));
     }
 
     void append_event(cloud_event event) {
         event.recorded_at = head_.recorded_at;
-        store::event_row row{++head_.position, event.type, event.source, event.subject, event.delivery, {}};
+        store::event_row row{head_.position + 1, event.type, event.source, event.subject, event.delivery, {}};
         row.event = write_event(std::move(event));
         events_.push_back(std::move(row));
+        ++head_.position;
     }
 
     store::outcome_row& conclude(const store::pending_delivery& d, const std::string& event, verdict result) {
@@ -241,7 +273,8 @@ private:
     store::feed_head head_;
     call_book book_;
     std::vector<new_message> new_messages_;
-    std::vector<store::message_row> stored_copies_;
+    /// By source and content.
+    std::map<std::pair<std::string, std::string>, std::vector<store::message_row>> stored_copies_;
     std::vector<store::outcome_row> outcomes_;
     std::vector<store::event_row> events_;
     batch_report report_;

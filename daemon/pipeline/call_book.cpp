@@ -1,9 +1,11 @@
 #include "pipeline/call_book.hpp"
 
+#include "base/log.hpp"
 #include "pipeline/fact_codec.hpp"
 #include "pipeline/record_json.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace callhook::pipeline {
 
@@ -28,6 +30,16 @@ std::optional<store::visitor_key> visitor_of(const store::call_row& row) {
     return store::visitor_key{row.key.source, *row.phone, *row.widget_id};
 }
 
+/// When a call without an outcome becomes overdue; nothing where that was told already. Told once for each
+/// deadline: a call that is put off becomes due again.
+std::optional<utc_time> due_of(
+    const lifecycle::call_record& record, std::optional<utc_time> told, std::chrono::seconds outcome_deadline
+) {
+    const auto due = lifecycle::overdue_at(record, outcome_deadline);
+    if (!due || told == utc_time{*due}) return {};
+    return utc_time{*due};
+}
+
 }  // namespace
 
 store::call_row make_call_row(
@@ -45,10 +57,7 @@ store::call_row make_call_row(
     row.created_at = at_of(record.fields.created_at);
     row.at = row.created_at.value_or(first_observed(facts));
     row.overdue_at = overdue_at;
-    if (const auto due = lifecycle::overdue_at(record, outcome_deadline)) {
-        // Told once for each deadline: a call that is put off becomes due again.
-        if (overdue_at != utc_time{*due}) row.due_at = utc_time{*due};
-    }
+    row.due_at = due_of(record, overdue_at, outcome_deadline);
     row.record = json::serialize(record_json(record));
     row.provenance = json::serialize(provenance_json(state.from));
     row.facts = write_facts(facts);
@@ -57,46 +66,64 @@ store::call_row make_call_row(
 
 void call_book::load(const std::vector<store::call_row>& rows) {
     for (const auto& row : rows) {
-        if (!has(row.key)) pages_.emplace(row.key, page{read_facts(row.facts, row.key), row});
+        if (pages_.contains(row.key) || broken_.contains(row.key)) continue;
+        try {
+            auto facts = read_facts(row.facts, row.key);
+            auto state = lifecycle::fold(facts);
+            pages_.emplace(row.key, page{row, std::move(facts), std::move(state), row.overdue_at, false});
+        } catch (const std::exception&) {
+            log::error(
+                "the stored facts of a call cannot be read",
+                {{"source", row.key.source}, {"call", row.key.id}}
+            );
+            broken_.emplace(row.key, row);
+        }
     }
 }
 
 lifecycle::step call_book::apply(lifecycle::observation seen) {
     const auto key = seen.fact.key;
+    if (broken_.contains(key)) throw std::runtime_error{"the stored facts of this call cannot be read"};
     auto& p = pages_[key];
-    auto step = lifecycle::correlate(p.facts, std::move(seen));
-    if (step.changed) settle(p, step.after);
+    auto step = lifecycle::correlate(p.facts, p.state, std::move(seen));
+    if (step.changed) {
+        p.state = step.after;
+        p.changed = true;
+    }
     return step;
 }
 
-void call_book::settle(page& p, const lifecycle::folded& state) {
-    auto row = make_call_row(p.facts, state, p.row.overdue_at, outcome_deadline_);
-    const auto visitor = visitor_of(row);
-    const auto former = visitor_of(p.row);
-    if (visitor != former || row.created_at != p.row.created_at) {
-        if (visitor) visitors_.insert(*visitor);
-        if (former) visitors_.insert(*former);
-    }
-    p.row = std::move(row);
-    p.changed = true;
-}
-
 std::optional<call_book::overdue> call_book::take_overdue(const lifecycle::call_key& key, utc_time now) {
-    auto& p = pages_.at(key);
-    if (!p.row.due_at || *p.row.due_at > now) return {};
-    overdue found{*p.row.due_at, lifecycle::fold(p.facts).record};
-    p.row.overdue_at = p.row.due_at;
-    p.row.due_at.reset();
+    const auto found = pages_.find(key);
+    if (found == pages_.end()) return {};
+    auto& p = found->second;
+    const auto due = due_of(p.state.record, p.overdue_at, outcome_deadline_);
+    if (!due || *due > now) return {};
+    p.overdue_at = due;
     p.changed = true;
-    return found;
+    return overdue{*due, p.state.record};
 }
 
-std::vector<store::call_row> call_book::changed_rows() const {
-    std::vector<store::call_row> rows;
+call_book::changes call_book::collect() const {
+    changes out;
     for (const auto& [key, p] : pages_) {
-        if (p.changed) rows.push_back(p.row);
+        if (!p.changed) continue;
+        auto row = make_call_row(p.facts, p.state, p.overdue_at, outcome_deadline_);
+        const auto visitor = visitor_of(row);
+        const auto former = visitor_of(p.stored);
+        if (visitor != former || row.created_at != p.stored.created_at) {
+            if (visitor) out.visitors.insert(*visitor);
+            if (former) out.visitors.insert(*former);
+        }
+        out.rows.push_back(std::move(row));
     }
-    return rows;
+    for (const auto& [key, row] : broken_) {
+        if (!row.due_at) continue;
+        // Nobody can tell any more whether it is overdue; left due it would come back at every look.
+        out.rows.push_back(row);
+        out.rows.back().due_at.reset();
+    }
+    return out;
 }
 
 }  // namespace callhook::pipeline

@@ -147,7 +147,7 @@ std::string write_facts(const fact_set& facts) {
 }
 
 fact_set read_facts(std::string_view text, const call_key& key) {
-    const auto parsed = json::parse(json::string_view{text.data(), text.size()});
+    const auto parsed = parse_json(text);
     std::vector<observation> out;
     for (const auto& item : parsed.as_array()) {
         const auto& o = item.as_object();
@@ -185,7 +185,7 @@ std::string write_message_fact(const message_fact& fact) {
 }
 
 message_fact read_message_fact(std::string_view text, const std::string& source) {
-    const auto parsed = json::parse(json::string_view{text.data(), text.size()});
+    const auto parsed = parse_json(text);
     const auto& o = parsed.as_object();
     message_fact fact;
     fact.source = source;

@@ -17,9 +17,7 @@ void show(json::object& out, std::string_view name, std::int64_t value) {
 }
 
 void show(json::object& out, std::string_view name, const raw_json& value) {
-    boost::system::error_code failed;
-    auto parsed = json::parse(value.text, failed);
-    out.emplace(name, failed ? json::value(value.text) : std::move(parsed));
+    out.emplace(name, parse_json(value.text));
 }
 
 void show(json::object& out, std::string_view name, const local_time& value) {

@@ -3,11 +3,17 @@
 #include "base/log.hpp"
 #include "store/failure.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace callhook::pipeline {
 
 namespace {
 
 constexpr auto partition_check_interval = std::chrono::hours{24};
+/// The same where a table was in use, by a dump or an audit say. Three months are ready ahead, so there is
+/// time.
+constexpr auto partition_retry_interval = std::chrono::minutes{1};
 /// Before the database is asked again after it failed.
 constexpr auto retry_interval = std::chrono::milliseconds{250};
 /// How often the backlog is counted while batches follow each other.
@@ -27,6 +33,7 @@ sequencer::sequencer(
       clock_{clock},
       metrics_{metrics},
       store_{where},
+      batch_deliveries_{how.batch.batch_deliveries},
       lag_seconds_{metrics.gauge(
           "callhook_pipeline_lag_seconds",
           "Age of the oldest delivery in the batch sequenced last; 0 when none waits."
@@ -101,11 +108,7 @@ void sequencer::work(bool woken) {
         return;
     }
     if (!leading()) take_lead();
-    if (std::chrono::steady_clock::now() - partitions_checked_ > partition_check_interval) {
-        if (const int made = store_.ensure_partitions(); made > 0)
-            log::info("partitions made", {{"months", made}});
-        partitions_checked_ = std::chrono::steady_clock::now();
-    }
+    keep_partitions();
     if (woken) take_batches();
     if (const auto waiting = look(); waiting.deliveries > 0 || waiting.overdue)
         take_batches();
@@ -127,22 +130,37 @@ void sequencer::take_lead() {
             {{"epoch", epoch}}
         );
     }
-    partitions_checked_ = {};
+    partitions_due_ = {};
     leading_ = true;
     leader_.set(1);
     log::info("leading the pipeline");
+}
+
+void sequencer::keep_partitions() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < partitions_due_) return;
+    const auto made = store_.ensure_partitions();
+    partitions_due_ = now + (made ? partition_check_interval : partition_retry_interval);
+    if (!made)
+        log::warn("partitions for the months ahead must wait: a table is in use");
+    else if (*made > 0)
+        log::info("partitions made", {{"months", *made}});
 }
 
 /// Batch after batch while there is more. Stopping ends it at a batch's edge: what still waits is another
 /// daemon's, or the next start's.
 void sequencer::take_batches() {
     for (;;) {
+        auto how = how_.batch;
+        how.batch_deliveries =
+            std::exchange(batch_deliveries_, std::max<std::size_t>(1, batch_deliveries_ / 4));
         batch_report report;
         store_.sequence([&](store::sequencer_transaction& tx) {
-            report = sequence_batch(tx, decoders_, how_.batch, clock_.now());
+            report = sequence_batch(tx, decoders_, how, clock_.now());
         });
+        batch_deliveries_ = std::min(how.batch_deliveries * 2, how_.batch.batch_deliveries);
         count(report);
-        if (report.taken < how_.batch.batch_deliveries) return;
+        if (report.taken < how.batch_deliveries) return;
         if (std::chrono::steady_clock::now() - last_look_ > lag_look_interval) look();
         const std::lock_guard lock{mutex_};
         if (stopping_) return;

@@ -53,6 +53,7 @@ private:
     void run();
     bool wait(std::chrono::milliseconds longest);
     void take_lead();
+    void keep_partitions();
     void work(bool woken);
     void take_batches();
     store::sequencer_store::backlog look();
@@ -66,8 +67,13 @@ private:
 
     // The thread's own.
     store::sequencer_store store_;
-    std::chrono::steady_clock::time_point partitions_checked_{};
+    /// When partitions are seen to next. Not when they were last: a clock that counts from the machine's
+    /// start makes "never" look recent.
+    std::chrono::steady_clock::time_point partitions_due_{};
     std::chrono::steady_clock::time_point last_look_{};
+    /// How many deliveries the next batch takes: fewer after one that failed, so that what was too much at
+    /// once (for memory, a statement or its time) goes through in parts.
+    std::size_t batch_deliveries_;
     metric_gauge lag_seconds_;
     metric_gauge lag_events_;
     metric_gauge leader_;

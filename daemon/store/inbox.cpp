@@ -30,6 +30,10 @@ constexpr statement insert_pending{
 /// which may be hours old.
 constexpr auto probe_interval = std::chrono::milliseconds{500};
 
+/// A commit or probe that has run for so long will hardly end in time for those who wait: a server that is
+/// frozen says nothing at all, so nothing fails.
+constexpr auto stuck_after = std::chrono::seconds{3};
+
 /// One waiter. The delivery belongs to the writer's thread once taken; the rest to the loop.
 struct entry {
     delivery what;
@@ -84,8 +88,12 @@ struct inbox::impl {
     // The loop's thread only.
     std::deque<std::shared_ptr<entry>> waiting;
     std::unique_ptr<boost::asio::steady_timer> sweep;
+    /// Goes with this object: a sweep that the loop has in hand by then must not touch it.
+    const std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
     std::atomic<bool> healthy{false};
+    /// When the writer began what it asks of the database now; the epoch while it asks nothing.
+    std::atomic<clock::time_point> asking_since{};
 
     // The writer's thread only.
     session db;
@@ -114,7 +122,9 @@ inbox::~inbox() {
 }
 
 bool inbox::healthy() const noexcept {
-    return impl_->healthy.load(std::memory_order_relaxed);
+    const auto since = impl_->asking_since.load(std::memory_order_relaxed);
+    const bool stuck = since != clock::time_point{} && clock::now() - since > stuck_after;
+    return impl_->healthy.load(std::memory_order_relaxed) && !stuck;
 }
 
 void inbox::stop() {
@@ -161,8 +171,8 @@ void inbox::impl::arm_sweep(const boost::asio::any_io_executor& executor) {
     if (!sweep) sweep = std::make_unique<boost::asio::steady_timer>(executor, clock::time_point::max());
     if (sweep->expiry() <= waiting.front()->deadline) return;
     sweep->expires_at(waiting.front()->deadline);
-    sweep->async_wait([this, executor](boost::system::error_code failed) {
-        if (failed) return;
+    sweep->async_wait([this, executor, here = std::weak_ptr{alive}](boost::system::error_code failed) {
+        if (failed || here.expired()) return;
         const auto now = clock::now();
         while (!waiting.empty() && (waiting.front()->done.done() || waiting.front()->deadline <= now)) {
             const auto item = std::move(waiting.front());
@@ -214,6 +224,7 @@ group inbox::impl::take() {
 
 void inbox::impl::write(group& taken) {
     const auto started = clock::now();
+    asking_since = started;
     result<void> outcome{boost::system::in_place_value};
     try {
         const auto [first, last] = std::minmax_element(
@@ -244,7 +255,12 @@ void inbox::impl::write(group& taken) {
     } catch (const failure& e) {
         if (healthy.exchange(false)) log::error("the inbox cannot store events", {{"reason", e.what()}});
         outcome = in_words(e);
+    } catch (const std::exception&) {
+        // Breakage, lack of memory for one: this group is refused, the daemon goes on.
+        if (healthy.exchange(false)) log::error("the inbox broke on a group of events");
+        outcome = error{errc::unavailable, "the event could not be stored", "the inbox broke"};
     }
+    asking_since = clock::time_point{};
     commit_duration.observe(std::chrono::duration<double>(clock::now() - started).count());
     batch_size.observe(static_cast<double>(taken.size()));
     const bool stored = outcome.has_value();
@@ -263,12 +279,16 @@ void inbox::impl::answer(group taken, const result<void>& outcome) {
 
 /// Finds out whether the database is there while nobody asks, so that readiness comes back by itself.
 void inbox::impl::probe() {
+    asking_since = clock::now();
     try {
         db.run("probe", [](pqxx::nontransaction& tx) { tx.exec("SELECT 1 FROM feed_head"); });
         if (!healthy.exchange(true)) log::info("the inbox stores events");
     } catch (const failure& e) {
         if (healthy.exchange(false)) log::error("the inbox cannot store events", {{"reason", e.what()}});
+    } catch (const std::exception&) {
+        if (healthy.exchange(false)) log::error("the inbox broke while it looked for the database");
     }
+    asking_since = clock::time_point{};
 }
 
 }  // namespace callhook::store

@@ -64,7 +64,7 @@ public:
     /// same id stored again would be the same delivery.
     boost::asio::awaitable<result<void>> append(delivery d, std::chrono::steady_clock::time_point deadline);
 
-    /// Whether the last commit, or the probe since, succeeded. Any thread.
+    /// Whether the last commit, or the probe since, succeeded, and none hangs. Any thread.
     [[nodiscard]] bool healthy() const noexcept;
 
     /// Writes what is queued, then ends the writer; refuses new deliveries. Blocks for at most one commit;

@@ -18,6 +18,10 @@ constexpr statement read_history{
 constexpr statement record_step{
     "record_step",
     "INSERT INTO callhook.schema_migrations (number, name, checksum) VALUES ($1::int, $2, $3)"};
+constexpr statement read_unsafe_setting{
+    "read_unsafe_setting",
+    "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY "
+    "name LIMIT 1"};
 constexpr const char* make_history =
     "CREATE SCHEMA IF NOT EXISTS callhook; "
     "CREATE TABLE IF NOT EXISTS callhook.schema_migrations ("
@@ -33,6 +37,8 @@ std::string checksum_of(const migration& m) {
 
 schema_status read(session& db, pqxx::transaction_base& tx) {
     schema_status status;
+    const auto unsafe = db.exec(tx, read_unsafe_setting);
+    if (!unsafe.empty()) status.unsafe_setting = unsafe[0][0].c_str();
     for (const auto& m : embedded_migrations())
         status.steps.push_back({m.number, std::string{m.name}});
     if (!db.exec(tx, history_exists)[0][0].as<bool>()) return status;
@@ -69,6 +75,10 @@ int schema_status::pending() const {
 }
 
 std::string schema_status::mismatch() const {
+    if (!unsafe_setting.empty()) {
+        return "the database server runs with " + unsafe_setting +
+               " off, so a crash loses what it has committed; set it on in postgresql.conf";
+    }
     for (const auto& s : steps) {
         const auto label = std::to_string(s.number) + " (" + s.name + ")";
         if (s.unknown)

@@ -32,9 +32,13 @@ struct schema_status {
         bool unknown = false;
     };
     std::vector<step> steps{};
+    /// A server setting without which a crash loses what was committed (`fsync`, `full_page_writes`), where
+    /// it is off.
+    std::string unsafe_setting{};
 
     [[nodiscard]] bool up_to_date() const;
-    /// Why this binary must not run against the schema (newer, or changed), with the fix; empty where it may.
+    /// Why this binary must not run against the database (its schema is newer or changed, or the server does
+    /// not keep what it commits), with the fix; empty where it may.
     [[nodiscard]] std::string mismatch() const;
     [[nodiscard]] int pending() const;
 };

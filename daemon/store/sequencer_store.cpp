@@ -52,10 +52,16 @@ std::string sequencer_store::renew_epoch() {
     });
 }
 
-int sequencer_store::ensure_partitions() {
-    return impl_->db.transact("ensure partitions", [&](pqxx::work& tx) {
-        return impl_->db.exec(tx, sql::ensure_partitions)[0][0].as<int>();
-    });
+std::optional<int> sequencer_store::ensure_partitions() {
+    try {
+        return impl_->db.transact("ensure partitions", [&](pqxx::work& tx) {
+            tx.exec("SET LOCAL lock_timeout = '100ms'");
+            return impl_->db.exec(tx, sql::ensure_partitions)[0][0].as<int>();
+        });
+    } catch (const failure& e) {
+        if (e.sqlstate() != "55P03") throw;  // lock_not_available
+        return {};
+    }
 }
 
 sequencer_store::backlog sequencer_store::read_backlog(utc_time now) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace callhook::store {
@@ -63,8 +64,10 @@ public:
     /// Checks that the log is still the one in which its epoch began; where it is a restored or promoted copy
     /// a new epoch is begun and its name returned, otherwise an empty string.
     std::string renew_epoch();
-    /// Makes the partitions of this month and those ahead; how many months were made.
-    int ensure_partitions();
+    /// Makes the partitions of this month and those ahead; how many months were made. Nothing where a table
+    /// is in use: making one takes it for itself, and whoever came after would wait as long, every webhook
+    /// among them.
+    std::optional<int> ensure_partitions();
 
     /// What waits: so many deliveries, and whether a call is past its time.
     struct backlog {

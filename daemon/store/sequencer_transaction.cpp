@@ -195,7 +195,8 @@ public:
             sql::write_head,
             std::to_string(head.position),
             std::to_string(head.outcomes),
-            to_rfc3339(head.recorded_at)
+            // As `time_of` read it from a log that nothing has been written to.
+            head.recorded_at == utc_time::min() ? std::string{"-infinity"} : to_rfc3339(head.recorded_at)
         );
         if (head.position != head_.position) tx_.exec("NOTIFY callhook_feed");
     }

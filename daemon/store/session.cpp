@@ -57,6 +57,8 @@ std::string session_setup(const settings& where) {
 errc code_of(const std::string& sqlstate) {
     if (sqlstate.starts_with("42") || sqlstate.starts_with("3F") || sqlstate.starts_with("3D"))
         return errc::mismatch;
+    // Class 22: a value that no column could hold, such as text that is not UTF-8 or the year 0.
+    if (sqlstate.starts_with("22")) return errc::invalid_input;
     if (sqlstate == "57014" || sqlstate == "55P03") return errc::timed_out;
     return errc::unavailable;
 }
@@ -148,8 +150,10 @@ void session::translate() {
         // Class 57P: the server is shutting down or crashed; class 08: the connection.
         const bool gone = state.empty() || state.starts_with("57P") || state.starts_with("08");
         if (gone || !connected()) disconnect();
-        throw failure{
-            {code_of(state), "the database refused a statement", name + ": SQLSTATE " + state}, state};
+        const auto code = code_of(state);
+        const auto* message = code == errc::invalid_input ? "a value is out of range, or is not UTF-8"
+                                                          : "the database refused a statement";
+        throw failure{{code, message, name + ": SQLSTATE " + state}, state};
     } catch (const pqxx::failure&) {
         lost("the driver failed");
     }

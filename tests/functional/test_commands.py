@@ -6,7 +6,7 @@ import subprocess
 import types
 
 import pytest
-from support.daemon import PATIENCE, Daemon
+from support.daemon import PATIENCE, Daemon, wait_until
 from support.payloads import body, call_event, documented
 
 FINE, FAILED, USAGE, UNAVAILABLE, CONFIGURATION = 0, 1, 64, 69, 78
@@ -216,3 +216,18 @@ def test_a_name_of_a_source_is_kept_apart(make_daemon):
     one.deliver(body(call_event("call.completed", 5)), source="two")
     one.settle()
     assert (one.call(5, "one")["call"]["phase"], one.call(5, "two")["call"]["phase"]) == ("new", "completed")
+
+
+def test_a_server_that_forgets_what_it_commits_is_refused(make_daemon, database):
+    database.execute("ALTER SYSTEM SET fsync = off")
+    database.execute("SELECT pg_reload_conf()")
+    try:
+        wait_until(lambda: database.value("SHOW fsync") == "off", 10, "the reload")
+        code, _, err = make_daemon(name="unsafe").run("serve")
+        assert code == 78 and "fsync" in err
+        code, _, err = make_daemon(name="also").run("migrate")
+        assert code == 78 and "fsync" in err
+    finally:
+        database.execute("ALTER SYSTEM RESET fsync")
+        database.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: database.value("SHOW fsync") == "on", 10, "the reload")

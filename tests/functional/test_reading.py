@@ -72,7 +72,19 @@ def test_paging_is_stable_while_calls_come_in(daemon):
     assert len(seen) == len(set(seen))
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "widget=x", "since=yesterday", "cursor=%21", "status=nonsense"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=x",
+        "widget=x",
+        "since=yesterday",
+        "since=0000-01-01T00:00:00Z",
+        "cursor=%21",
+        "cursor=2026-01-01T00:00:00Z~%ff~1",
+        "status=nonsense",
+    ],
+)
 def test_a_bad_parameter_is_refused(daemon, query):
     answer = daemon.api(f"/v1/calls?{query}")
     assert answer.status == 400 and answer.header("Content-Type") == "application/problem+json"
@@ -151,6 +163,18 @@ def test_health_follows_the_database(make_daemon, postgres):
     postgres.start()
     wait_until(lambda: daemon.api("/readyz").status == 200, 20, "ready again")
     wait_until(lambda: daemon.api("/v1/calls").status == 200, 10, "reading again")
+
+
+def test_a_database_that_hangs_makes_it_unready(make_daemon, postgres):
+    daemon = make_daemon().start()
+    postgres.pause()
+    try:
+        wait_until(lambda: daemon.api("/readyz").status == 503, 8, "not ready")
+        assert daemon.api("/livez").status == 200
+        assert daemon.post(documented()["call.new"]).status == 503
+    finally:
+        postgres.resume()
+    wait_until(daemon.is_ready, 10, "ready again")
 
 
 def test_a_daemon_that_starts_before_its_database_becomes_ready_when_it_comes(make_daemon, postgres):

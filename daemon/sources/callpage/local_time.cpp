@@ -6,6 +6,12 @@ namespace callhook::sources::callpage {
 
 namespace {
 
+/// Times outside these years are the nulls and infinities of somebody's database. They are no times to us: an
+/// instant near the ends of the calendar has a year in UTC, or half an hour later, that neither RFC 3339 nor
+/// a timestamptz can write, and a row that cannot be written would stop the feed.
+constexpr int first_year = 1900;
+constexpr int last_year = 9998;
+
 /// The number that `text` has at `place`, `width` digits long; -1 where something else is there.
 int digits(std::string_view text, std::size_t place, std::size_t width) {
     int value = 0;
@@ -28,7 +34,8 @@ std::optional<date::local_seconds> parse(std::string_view text) {
     const int hour = digits(text, 11, 2);
     const int minute = digits(text, 14, 2);
     const int second = digits(text, 17, 2);
-    if (year < 0 || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0) return {};
+    if (month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0) return {};
+    if (year < first_year || year > last_year) return {};
     if (hour > 23 || minute > 59 || second > 59) return {};
     const date::year_month_day on{
         date::year{year}, date::month{static_cast<unsigned>(month)}, date::day{static_cast<unsigned>(day)}};

@@ -25,8 +25,16 @@ TEST(paging, limit_is_bounded_and_has_a_default) {
 
 TEST(paging, limit_refuses_what_is_no_count) {
     for (const char* text :
-         {"limit=", "limit", "limit=0", "limit=-1", "limit=%2B1", "limit=1.5", "limit=ten", "limit=1%20",
-          "limit=0x10", "limit=18446744073709551616"}) {
+         {"limit=",
+          "limit",
+          "limit=0",
+          "limit=-1",
+          "limit=%2B1",
+          "limit=1.5",
+          "limit=ten",
+          "limit=1%20",
+          "limit=0x10",
+          "limit=18446744073709551616"}) {
         const auto limit = limit_of(query(text), 500);
         ASSERT_TRUE(limit.has_error()) << text;
         EXPECT_EQ(limit.error().code, errc::invalid_input) << text;
@@ -39,7 +47,8 @@ TEST(paging, only_known_parameters_pass) {
     const auto misspelt = only_known(query("limit=1&Cursor=x"), {"limit", "cursor"});
     ASSERT_TRUE(misspelt.has_error());
     EXPECT_EQ(misspelt.error().code, errc::invalid_input);
-    EXPECT_EQ(misspelt.error().message, "unknown parameter; known are limit, cursor") << "names it, echoes nothing";
+    EXPECT_EQ(misspelt.error().message, "unknown parameter; known are limit, cursor")
+        << "names it, echoes nothing";
     EXPECT_TRUE(only_known(query("x"), {}).has_error());
 }
 

@@ -36,16 +36,20 @@ TEST(cloud_events, an_event_gets_its_id_and_sequence) {
         json::parse(text),
         json::value(with_id(call_new, "0a1b2c3d.00000000000000000007", "00000000000000000007"))
     );
-    EXPECT_TRUE(text.starts_with(R"({"id":"0a1b2c3d.00000000000000000007","sequence":"00000000000000000007",)"));
+    EXPECT_TRUE(text.starts_with(R"({"id":"0a1b2c3d.00000000000000000007","sequence":"00000000000000000007",)"
+    ));
 }
 
 TEST(cloud_events, a_batch_is_a_json_array_in_order) {
-    const auto parsed =
-        json::parse(render_batch("0a1b2c3d", {event(7, call_new), event(8, {{"type", "x"}}), event(9, call_new)}));
+    const auto parsed = json::parse(
+        render_batch("0a1b2c3d", {event(7, call_new), event(8, {{"type", "x"}}), event(9, call_new)})
+    );
     ASSERT_TRUE(parsed.is_array());
     const auto& events = parsed.as_array();
     ASSERT_EQ(events.size(), 3U);
-    EXPECT_EQ(events[0], json::value(with_id(call_new, "0a1b2c3d.00000000000000000007", "00000000000000000007")));
+    EXPECT_EQ(
+        events[0], json::value(with_id(call_new, "0a1b2c3d.00000000000000000007", "00000000000000000007"))
+    );
     EXPECT_EQ(events[1].at("id").as_string(), "0a1b2c3d.00000000000000000008");
     EXPECT_EQ(events[2].at("sequence").as_string(), "00000000000000000009");
 }

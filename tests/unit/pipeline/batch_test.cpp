@@ -217,6 +217,39 @@ TEST_F(batch_test, an_event_is_a_cloud_event_with_the_record_after_it) {
     EXPECT_EQ(json::serialize(event.at("data")), tx.stored_calls.at({"demo", 1}).record);
 }
 
+TEST_F(batch_test, a_call_whose_stored_facts_are_broken_quarantines_its_deliveries_and_stops_nothing) {
+    deliver(ordered(1));
+    run();
+    tx.stored_calls.at({"demo", 1}).facts = "{";
+    deliver(ordered(1, R"(,"email":"a@example.com")"));
+    deliver(ordered(2));
+    run();
+    ASSERT_EQ(tx.outcomes.size(), 3U);
+    EXPECT_EQ(tx.outcomes[1].result, store::verdict::quarantined);
+    EXPECT_EQ(tx.outcomes[2].result, store::verdict::applied);
+    EXPECT_EQ(tx.outcomes[2].seq, 3);
+    EXPECT_EQ(tx.head().position, 2);
+}
+
+TEST_F(batch_test, what_nests_as_deep_as_a_payload_may_is_kept_and_read_again) {
+    std::string deep;
+    for (int i = 0; i < 29; ++i)
+        deep += '[';
+    deep += '1';
+    for (int i = 0; i < 29; ++i)
+        deep += ']';
+    deliver(ordered(1, (R"(,"x":)" + deep).c_str()));
+    deliver(
+        R"({"data":{"message_from_client":"hi","number":"+48 888 888 769","widget":"3","x":)" + deep + "}}"
+    );
+    run();
+    EXPECT_EQ(types(), (strings{"call.new", "new.message"}));
+    EXPECT_NE(tx.stored_calls.at({"demo", 1}).record.find(deep), std::string::npos);
+    deliver(ordered(1, R"(,"email":"a@example.com")"));
+    run();
+    EXPECT_EQ(tx.events.back().type, "call.updated");
+}
+
 TEST_F(batch_test, recorded_time_never_goes_back) {
     deliver(ordered(1));
     run(now);
