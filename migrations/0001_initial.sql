@@ -30,12 +30,14 @@ CREATE TABLE pending (
     batch      uuid    NOT NULL,
     first_id   uuid    NOT NULL,
     last_id    uuid    NOT NULL,
-    deliveries integer NOT NULL CHECK (deliveries > 0)
+    deliveries integer NOT NULL CHECK (deliveries > 0),
+    bytes      bigint  NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
         autovacuum_vacuum_cost_delay = 0);
 
 COMMENT ON TABLE pending IS
     'Deliveries that the sequencer has not taken yet: one row a group commit, deleted in the sequencer''s own transaction. The primary key serves its read in order.';
+COMMENT ON COLUMN pending.bytes IS 'The size of their bodies, so that the sequencer takes no more than it can hold.';
 COMMENT ON COLUMN pending.deliveries IS 'How many deliveries of the batch lie between first_id and last_id.';
 
 CREATE TABLE outcomes (

@@ -5,6 +5,7 @@
 #include "app/progress.hpp"
 #include "app/rooms.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "pipeline/rebuild.hpp"
 #include "store/audit.hpp"
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
+#include <unistd.h>
 
 namespace callhook::app {
 
@@ -117,7 +119,7 @@ int show_quarantined(store::queries& q, const uuid& id, bool as_json) {
         std::cout << "delivery  " << to_string(about.id) << "\nreceived  " << to_rfc3339(about.received_at)
                   << "\nsource    " << about.source << "\nreason    " << about.reason << "\nbody      "
                   << about.size << " bytes\n\n"
-                  << body << '\n';
+                  << (::isatty(STDOUT_FILENO) == 1 ? escape_controls(body, "\n\t") : body) << '\n';
     }
     return exit_code::fine;
 }

@@ -1,5 +1,7 @@
 #include "app/progress.hpp"
 
+#include "base/text.hpp"
+
 #include <cstdio>
 #include <iomanip>
 #include <ostream>
@@ -12,7 +14,8 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 std::string text_of(const json::value& value) {
-    return value.is_string() ? json::value_to<std::string>(value) : json::serialize(value);
+    // A visitor wrote some of it.
+    return value.is_string() ? escape_controls(json::value_to<std::string>(value)) : json::serialize(value);
 }
 
 }  // namespace

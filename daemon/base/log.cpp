@@ -1,6 +1,7 @@
 #include "base/log.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -42,30 +43,14 @@ spdlog::logger& logger() {
     return *instance;
 }
 
-/// Control characters would let what came from outside forge a line or drive a terminal.
-void append_plain(std::string& out, std::string_view text) {
-    static constexpr char digits[] = "0123456789abcdef";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            out += "\\x";
-            out += digits[byte >> 4];
-            out += digits[byte & 15];
-        } else {
-            out += c;
-        }
-    }
-}
-
 std::string plain_line(std::string_view message, std::initializer_list<field> fields) {
-    std::string out;
-    append_plain(out, message);
+    std::string out = escape_controls(message);
     for (const auto& f : fields) {
         out += ' ';
         out += f.name;
         out += '=';
         if (const auto* text = std::get_if<std::string_view>(&f.value))
-            append_plain(out, *text);
+            out += escape_controls(*text);
         else if (const auto* number = std::get_if<std::int64_t>(&f.value))
             out += std::to_string(*number);
         else if (const auto* real = std::get_if<double>(&f.value))

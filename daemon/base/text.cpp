@@ -84,6 +84,22 @@ std::string percent_encode(std::string_view text) {
     return out;
 }
 
+std::string escape_controls(std::string_view text, std::string_view keep) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte < 0x20 || byte == 0x7f) && keep.find(c) == std::string_view::npos) {
+            out += "\\x";
+            out += digits[byte >> 4];
+            out += digits[byte & 15];
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
 std::optional<std::string> base64_decode(std::string_view text) {
     if (text.empty() || text.size() % 4 != 0) return {};
     std::string out(text.size() / 4 * 3, '\0');

@@ -34,6 +34,10 @@ std::optional<std::string> percent_decode(std::string_view text, bool form = fal
 /// Percent-encodes all but the unreserved characters of RFC 3986.
 std::string percent_encode(std::string_view text);
 
+/// With every control character as `\xNN`, but for those in `keep`: what came from outside must not forge a
+/// log line or drive a terminal.
+std::string escape_controls(std::string_view text, std::string_view keep = "");
+
 /// Standard Base64 (RFC 4648 section 4) with padding; nothing on anything else.
 std::optional<std::string> base64_decode(std::string_view text);
 

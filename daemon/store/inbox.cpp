@@ -23,8 +23,8 @@ using clock = std::chrono::steady_clock;
 
 constexpr statement insert_pending{
     "insert_pending",
-    "INSERT INTO pending (batch, first_id, last_id, deliveries) VALUES ($1::uuid, $2::uuid, $3::uuid, "
-    "$4::integer)"};
+    "INSERT INTO pending (batch, first_id, last_id, deliveries, bytes) "
+    "VALUES ($1::uuid, $2::uuid, $3::uuid, $4::integer, $5::bigint)"};
 
 /// How often an idle writer looks whether the database is there: readiness must not rest on the last webhook,
 /// which may be hours old.
@@ -249,7 +249,18 @@ void inbox::impl::write(group& taken) {
                 );
             }
             rows.complete();
-            db.exec(tx, insert_pending, first_id, first_id, last_id, std::to_string(taken.size()));
+            std::size_t bytes = 0;
+            for (const auto& item : taken)
+                bytes += item->what.body.size();
+            db.exec(
+                tx,
+                insert_pending,
+                first_id,
+                first_id,
+                last_id,
+                std::to_string(taken.size()),
+                std::to_string(bytes)
+            );
         });
         if (!healthy.exchange(true)) log::info("the inbox stores events");
     } catch (const failure& e) {

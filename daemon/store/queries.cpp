@@ -63,8 +63,9 @@ constexpr statement requeue{
     "requeue",
     "WITH gone AS (DELETE FROM outcomes WHERE result = 'quarantined' "
     "  AND ($1::uuid[] IS NULL OR delivery_id = ANY ($1::uuid[])) RETURNING delivery_id) "
-    "INSERT INTO pending (batch, first_id, last_id, deliveries) "
-    "SELECT d.batch, d.id, d.id, 1 FROM gone JOIN deliveries d ON d.id = gone.delivery_id ORDER BY d.id"};
+    "INSERT INTO pending (batch, first_id, last_id, deliveries, bytes) "
+    "SELECT d.batch, d.id, d.id, 1, octet_length(d.body) FROM gone JOIN deliveries d ON d.id = "
+    "gone.delivery_id ORDER BY d.id"};
 
 constexpr statement read_counts{"read_counts", "SELECT count(*) FROM outcomes WHERE result = 'quarantined'"};
 

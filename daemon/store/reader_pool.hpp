@@ -53,7 +53,13 @@ private:
     template <class Value, class Query>
     static result<Value> attempt(Query& query, queries& q) {
         try {
-            return query(q);
+            try {
+                return query(q);
+            } catch (const failure& e) {
+                // A connection that broke while nobody used it says so only now. Reading again is harmless.
+                if (!e.sqlstate().empty()) throw;
+                return query(q);
+            }
         } catch (const failure& e) {
             return e.cause();
         } catch (const std::exception&) {

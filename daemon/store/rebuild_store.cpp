@@ -28,13 +28,13 @@ public:
     std::vector<decided_delivery> next_of_calls() override {
         if (!calls_open_) tx_.exec(open_calls);
         calls_open_ = true;
-        return read("FETCH 1000 FROM rebuild_calls");
+        return read("FETCH 200 FROM rebuild_calls");
     }
 
     std::vector<decided_delivery> next_of_messages() override {
         if (!messages_open_) tx_.exec(open_messages);
         messages_open_ = true;
-        return read("FETCH 1000 FROM rebuild_messages");
+        return read("FETCH 200 FROM rebuild_messages");
     }
 
     std::vector<message_row> messages(const std::vector<uuid>& ids) override {

@@ -9,13 +9,15 @@ namespace callhook::store::sql {
 inline constexpr statement lock_head{
     "lock_head", "SELECT epoch, position, floor, outcomes, recorded_at FROM feed_head FOR UPDATE"};
 
-/// Whole group commits, as many as reach `enough` deliveries: a row's running sum without itself is below it.
+/// Whole group commits, as many as reach $1 deliveries or $2 bytes: a row's running sum without itself is
+/// below both.
 inline constexpr statement choose_pending{
     "choose_pending",
     "SELECT seq, batch, first_id, last_id FROM ("
-    "  SELECT *, sum(deliveries) OVER (ORDER BY seq) - deliveries AS before"
+    "  SELECT *, sum(deliveries) OVER (ORDER BY seq) - deliveries AS before,"
+    "    sum(bytes) OVER (ORDER BY seq) - bytes AS bytes_before"
     "  FROM (SELECT * FROM pending ORDER BY seq LIMIT $1::bigint) p) q "
-    "WHERE before < $1::bigint ORDER BY seq"};
+    "WHERE before < $1::bigint AND bytes_before < $2::bigint ORDER BY seq"};
 
 inline constexpr statement read_deliveries{
     "read_deliveries",

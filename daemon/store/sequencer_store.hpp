@@ -21,7 +21,7 @@ public:
     [[nodiscard]] virtual const feed_head& head() const = 0;
 
     /// Takes waiting deliveries off `pending`, whole group commits in order, until there are at least
-    /// `enough` or none are left.
+    /// `enough`, or more bytes of them than are fit to hold in memory, or none are left.
     virtual std::vector<pending_delivery> take_pending(std::size_t enough) = 0;
 
     /// Those of the calls that exist, in no particular order.

@@ -11,6 +11,9 @@ parameter text_of(const std::optional<utc_time>& at) {
     return at ? parameter{to_rfc3339(*at)} : parameter{};
 }
 
+/// Where a batch of bodies ends, whatever their number: they are held in memory, as text and as bytes.
+constexpr std::size_t most_bytes = 32 << 20;
+
 class transaction final : public sequencer_transaction {
 public:
     transaction(session& db, pqxx::work& tx)
@@ -20,7 +23,8 @@ public:
 
     std::vector<pending_delivery> take_pending(std::size_t enough) override {
         // A statement of its own, after the lock: its snapshot sees all that the previous holder committed.
-        const auto chosen = db_.exec(tx_, sql::choose_pending, std::to_string(enough));
+        const auto chosen =
+            db_.exec(tx_, sql::choose_pending, std::to_string(enough), std::to_string(most_bytes));
         std::vector<pending_delivery> out;
         if (chosen.empty()) return out;
         array_literal seqs;

@@ -1,7 +1,8 @@
+#include "base/text.hpp"
+
 #include "base/digest.hpp"
 #include "base/phone.hpp"
 #include "base/secret.hpp"
-#include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "base/uuid.hpp"
 
@@ -29,6 +30,11 @@ TEST(text, percent_decoding_refuses_broken_escapes_and_nul) {
     EXPECT_EQ(percent_decode(percent_encode("+48 1/ü")), "+48 1/ü");
 }
 
+TEST(text, control_characters_are_escaped_but_for_those_to_keep) {
+    EXPECT_EQ(escape_controls("a\nb\x1b[31m\x7f\u00fc"), "a\\x0ab\\x1b[31m\\x7f\u00fc");
+    EXPECT_EQ(escape_controls("a\n\tb\r", "\n\t"), "a\n\tb\\x0d");
+}
+
 TEST(text, base64_follows_the_rfc_vectors) {
     EXPECT_EQ(base64_decode("Zg=="), "f");
     EXPECT_EQ(base64_decode("Zm8="), "fo");
@@ -50,11 +56,20 @@ TEST(time_text, rfc3339_round_trips) {
     ASSERT_TRUE(at);
     EXPECT_EQ(to_rfc3339(*at), "2016-09-08T11:32:54Z");
     EXPECT_EQ(to_rfc3339(std::chrono::floor<std::chrono::seconds>(*at), 2h), "2016-09-08T13:32:54+02:00");
-    EXPECT_EQ(to_rfc3339(std::chrono::floor<std::chrono::seconds>(*at), -(3h + 30min)), "2016-09-08T08:02:54-03:30");
+    EXPECT_EQ(
+        to_rfc3339(std::chrono::floor<std::chrono::seconds>(*at), -(3h + 30min)), "2016-09-08T08:02:54-03:30"
+    );
     EXPECT_EQ(to_rfc3339(*parse_rfc3339("2026-01-02T03:04:05.5Z")), "2026-01-02T03:04:05.500000Z");
     for (const auto* bad :
-         {"", "2016-09-08", "2016-02-30T00:00:00Z", "2016-09-08T13:32:54", "2016-09-08T24:00:00Z", "2016-09-08T13:32:54Zx",
-          "2016-09-08T13:32:54.Z", "2016-09-08T13:32:54.1234567Z", "2016-09-08 13:32:54Z"}) {
+         {"",
+          "2016-09-08",
+          "2016-02-30T00:00:00Z",
+          "2016-09-08T13:32:54",
+          "2016-09-08T24:00:00Z",
+          "2016-09-08T13:32:54Zx",
+          "2016-09-08T13:32:54.Z",
+          "2016-09-08T13:32:54.1234567Z",
+          "2016-09-08 13:32:54Z"}) {
         EXPECT_FALSE(parse_rfc3339(bad)) << bad;
     }
 }

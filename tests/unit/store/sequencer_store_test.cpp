@@ -137,6 +137,15 @@ TEST_F(sequencer_store_test, exactly_enough_takes_no_group_more) {
     EXPECT_EQ(take(1'000), "3 4");
 }
 
+TEST_F(sequencer_store_test, takes_no_more_bytes_than_are_fit_to_hold) {
+    group({1, 2});
+    group({3});
+    group({4});
+    db.exec("UPDATE pending SET bytes = 40000000 WHERE seq = (SELECT min(seq) FROM pending)");
+    EXPECT_EQ(take(1'000), "1 2");
+    EXPECT_EQ(take(1'000), "3 4");
+}
+
 TEST_F(sequencer_store_test, the_order_is_that_of_the_commits_not_of_the_ids) {
     group({21, 22});
     group({1, 2});
