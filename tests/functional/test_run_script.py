@@ -44,6 +44,8 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # Whoever runs the tests in the background has SIGINT ignored, and a shell cannot trap what came ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={**kept, "CALLHOOK_HOOKS_PORT": str(self.hooks), "CALLHOOK_API_PORT": str(self.api), **environment},
         )
         self.said = ""
