@@ -329,7 +329,7 @@ TEST(load_settings, a_source_is_needed_only_where_it_is_used) {
     request.needs_sources = false;
     EXPECT_TRUE(load_settings(request).ok());
 
-    request.file = folder.write("callhookd.toml", "sources.main.secret_files = ['/root/not-for-you']");
+    request.file = folder.write("callhookd.toml", "sources.main.secret_files = ['/nonexistent/not-for-you']");
     request.needs_secrets = false;
     EXPECT_TRUE(load_settings(request).ok());
 }
