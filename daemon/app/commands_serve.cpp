@@ -16,13 +16,7 @@ int prepare_schema(const settings& values, bool apply) {
         const auto where = store_settings(values);
         const auto status = apply ? store::migrate(where) : store::read_schema_status(where);
         if (status.up_to_date()) return exit_code::fine;
-        const auto mismatch = status.mismatch();
-        log::error(
-            mismatch.empty() ? "the schema is behind this binary" : mismatch,
-            {{"hint",
-              mismatch.empty() ? "run callhookd migrate, or serve --migrate"
-                               : "see callhookd migrate --status"}}
-        );
+        log_schema_problem(status);
         return exit_code::configuration;
     } catch (const store::failure& e) {
         if (apply) {

@@ -85,6 +85,15 @@ struct service::parts {
     http::server api;
 };
 
+void log_schema_problem(const store::schema_status& status) {
+    const auto mismatch = status.mismatch();
+    log::error(
+        mismatch.empty() ? "the schema is behind this binary" : mismatch,
+        {{"hint",
+          mismatch.empty() ? "run callhookd migrate, or serve --migrate" : "see callhookd migrate --status"}}
+    );
+}
+
 service::service(const settings& values) : values_{values} {
     const auto decoders = make_decoders(values_);
     parts_ = std::make_unique<parts>(*this, store_settings(values_), decoders);
@@ -141,13 +150,7 @@ asio::awaitable<void> service::watch_schema() {
         auto read = [where](store::queries&) { return store::read_schema_status(where); };
         const auto status = co_await parts_->readers.run(std::move(read));
         if (status && !status->up_to_date()) {
-            const auto mismatch = status->mismatch();
-            log::error(
-                mismatch.empty() ? "the schema is behind this binary" : mismatch,
-                {{"hint",
-                  mismatch.empty() ? "run callhookd migrate, or serve --migrate"
-                                   : "see callhookd migrate --status"}}
-            );
+            log_schema_problem(*status);
             co_await stop(exit_code::configuration);
             co_return;
         }

@@ -3,6 +3,7 @@
 #include "app/settings.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "store/migrations.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,6 +12,9 @@
 #include <memory>
 
 namespace callhook::app {
+
+/// Says in the log why the daemon must not run against a schema that is not up to date, and what to do.
+void log_schema_problem(const store::schema_status& status);
 
 /// The daemon: everything built from the settings, top to bottom, and stopped in the reverse of the way of a
 /// webhook.

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "pipeline/call_book.hpp"
+#include "pipeline/fact_codec.hpp"
 #include "pipeline/message_ties.hpp"
 
 #include <algorithm>
@@ -86,7 +87,7 @@ private:
         for (const auto& what : read) {
             const auto* fact = std::get_if<lifecycle::message_fact>(&what);
             if (fact == nullptr) continue;
-            const auto hash = make_message_row(*fact, {}, {}).content_hash;
+            const auto hash = content_hash(write_message_fact(*fact));
             const auto [copies, first] = stored_copies_.try_emplace({fact->source, hash});
             if (first) copies->second = tx_.messages_like(fact->source, hash);
         }

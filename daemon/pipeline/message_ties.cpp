@@ -25,6 +25,11 @@ message_tie tie_message(
     return {std::get<1>(*nearest), "visitor"};
 }
 
+std::string content_hash(std::string_view stored_fact) {
+    const auto digest = sha256(stored_fact);
+    return {digest.begin(), digest.end()};
+}
+
 store::message_row make_message_row(
     const lifecycle::message_fact& fact, const uuid& id, utc_time received_at
 ) {
@@ -32,8 +37,7 @@ store::message_row make_message_row(
     row.id = id;
     row.source = fact.source;
     row.fact = write_message_fact(fact);
-    const auto digest = sha256(row.fact);
-    row.content_hash.assign(digest.begin(), digest.end());
+    row.content_hash = content_hash(row.fact);
     row.received_at = received_at;
     if (fact.phone) row.phone = fact.phone->e164;
     row.widget_id = fact.widget_id;

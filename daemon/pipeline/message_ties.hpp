@@ -4,6 +4,8 @@
 #include "store/rows.hpp"
 
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace callhook::pipeline {
@@ -14,6 +16,9 @@ namespace callhook::pipeline {
 message_tie tie_message(
     const store::message_row& message, const std::vector<store::call_time>& calls, std::chrono::seconds window
 );
+
+/// What repeats of a message share: SHA-256 of its fact as it is stored, 32 bytes.
+std::string content_hash(std::string_view stored_fact);
 
 /// The row of a message: its fact, its identity and its tie.
 store::message_row make_message_row(

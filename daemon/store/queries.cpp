@@ -88,13 +88,6 @@ quarantined_delivery read_quarantined_row(const pqxx::row& row) {
         row[5].as<std::size_t>()};
 }
 
-parameter text_of(const std::optional<utc_time>& at) {
-    return at ? parameter{to_rfc3339(*at)} : parameter{};
-}
-parameter text_of(const std::optional<uuid>& id) {
-    return id ? parameter{to_string(*id)} : parameter{};
-}
-
 }  // namespace
 
 queries::queries(const settings& where, const std::string& role)
@@ -108,7 +101,7 @@ std::vector<listed_call> queries::calls(const call_query& q) {
             tx,
             read_call_list,
             q.phase,
-            store::text_of(q.widget_id),
+            text_of(q.widget_id),
             q.phone,
             text_of(q.since),
             q.before ? parameter{to_rfc3339(q.before->at)} : parameter{},

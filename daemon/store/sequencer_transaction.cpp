@@ -7,10 +7,6 @@ namespace callhook::store {
 
 namespace {
 
-parameter text_of(const std::optional<utc_time>& at) {
-    return at ? parameter{to_rfc3339(*at)} : parameter{};
-}
-
 /// Where a batch of bodies ends, whatever their number: they are held in memory, as text and as bytes.
 constexpr std::size_t most_bytes = 32 << 20;
 
@@ -75,7 +71,7 @@ public:
             columns[1].add(std::string_view{std::to_string(r.key.id)});
             columns[2].add(std::string_view{r.phase});
             columns[3].add(r.phone);
-            columns[4].add(store::text_of(r.widget_id));
+            columns[4].add(text_of(r.widget_id));
             columns[5].add(text_of(r.created_at));
             columns[6].add(std::string_view{to_rfc3339(r.at)});
             columns[7].add(text_of(r.due_at));
@@ -135,9 +131,9 @@ public:
             columns[2].add(std::string_view{to_bytea(r.content_hash)});
             columns[3].add(std::string_view{to_rfc3339(r.received_at)});
             columns[4].add(r.phone);
-            columns[5].add(store::text_of(r.widget_id));
-            columns[6].add(store::text_of(r.linked_call));
-            columns[7].add(store::text_of(r.call_id));
+            columns[5].add(text_of(r.widget_id));
+            columns[6].add(text_of(r.linked_call));
+            columns[7].add(text_of(r.call_id));
             columns[8].add(std::string_view{r.fact});
             columns[9].add(std::string_view{r.record});
         }
@@ -167,7 +163,7 @@ public:
                 std::string{to_string(r.result)},
                 r.source,
                 r.event.empty() ? parameter{} : parameter{r.event},
-                store::text_of(r.call_id),
+                text_of(r.call_id),
                 r.message_id ? parameter{to_string(*r.message_id)} : parameter{},
                 r.reason.empty() ? parameter{} : parameter{r.reason}
             );

@@ -261,6 +261,14 @@ std::string array_literal::take() {
     return std::move(text_);
 }
 
+parameter text_of(const std::optional<utc_time>& at) {
+    return at ? parameter{to_rfc3339(*at)} : parameter{};
+}
+
+parameter text_of(const std::optional<uuid>& id) {
+    return id ? parameter{to_string(*id)} : parameter{};
+}
+
 utc_time time_of(const pqxx::field& field) {
     // ISO with UTC: "2026-11-21 07:41:02.123456+00"
     std::string text = field.c_str();

@@ -173,6 +173,8 @@ private:
 inline parameter text_of(const std::optional<std::int64_t>& value) {
     return value ? parameter{std::to_string(*value)} : parameter{};
 }
+parameter text_of(const std::optional<utc_time>& at);
+parameter text_of(const std::optional<uuid>& id);
 
 /// A column's value as an optional; for text, integer and bigint.
 template <class T>
