@@ -7,36 +7,22 @@ namespace callhook::api {
 
 namespace {
 
-struct page {
-    std::optional<uuid> before{};
-    std::size_t limit = 0;
-};
-
-result<page> page_of(const http::request& whole, std::size_t most) {
+result<page> page_asked(const http::request& whole, std::size_t most) {
     const auto query = http::query_parameters::parse(whole.query);
     if (!query) return query.error();
     if (const auto known = only_known(*query, {"limit", "cursor"}); !known) return known.error();
-    const auto limit = limit_of(*query, most);
-    if (!limit) return limit.error();
-    page out{{}, *limit};
-    if (const auto cursor = query->get("cursor")) {
-        out.before = parse_uuid(*cursor);
-        if (!out.before) return error{errc::invalid_input, "cursor is not one that this API gave out", ""};
-    }
-    return out;
+    return page_of(*query, most);
 }
 
-/// `{NAME: items, next_cursor}`; a full page may have one after it.
+/// `{NAME: items, next_cursor}`.
 template <class Rows, class Show>
 http::response list_answer(std::string_view name, const Rows& rows, std::size_t limit, Show show) {
     json::array items;
     for (const auto& row : rows)
         items.emplace_back(show(row));
-    json::value next;
-    if (rows.size() == limit) next = to_string(rows.back().id);
     json::object body;
     body.emplace(name, std::move(items));
-    body.emplace("next_cursor", std::move(next));
+    body.emplace("next_cursor", next_cursor(rows, limit));
     return http::json_response(200, json::serialize(body));
 }
 
@@ -54,7 +40,7 @@ json::object quarantined_json(const store::quarantined_delivery& d) {
 }
 
 boost::asio::awaitable<http::response> messages_endpoint::handle(http::request whole) {
-    const auto asked = page_of(whole, page_limit_);
+    const auto asked = page_asked(whole, page_limit_);
     if (!asked) co_return refusal(asked.error());
     auto read_page = [p = *asked](store::queries& q) { return q.messages(p.before, p.limit); };
     const auto rows = co_await readers_.run(std::move(read_page));
@@ -65,7 +51,7 @@ boost::asio::awaitable<http::response> messages_endpoint::handle(http::request w
 }
 
 boost::asio::awaitable<http::response> quarantine_endpoint::handle(http::request whole) {
-    const auto asked = page_of(whole, page_limit_);
+    const auto asked = page_asked(whole, page_limit_);
     if (!asked) co_return refusal(asked.error());
     auto read_page = [p = *asked](store::queries& q) { return q.quarantine(p.before, p.limit); };
     const auto rows = co_await readers_.run(std::move(read_page));

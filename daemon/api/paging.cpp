@@ -37,6 +37,17 @@ result<std::size_t> limit_of(const http::query_parameters& query, std::size_t mo
     return std::min(*limit, most);
 }
 
+result<page> page_of(const http::query_parameters& query, std::size_t most) {
+    const auto limit = limit_of(query, most);
+    if (!limit) return limit.error();
+    page out{{}, *limit};
+    if (const auto cursor = query.get("cursor")) {
+        out.before = parse_uuid(*cursor);
+        if (!out.before) return error{errc::invalid_input, "cursor is not one that this API gave out", ""};
+    }
+    return out;
+}
+
 std::string pack(std::initializer_list<std::string_view> parts) {
     std::string out;
     for (const auto part : parts) {

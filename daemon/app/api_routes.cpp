@@ -1,5 +1,6 @@
 #include "app/api_routes.hpp"
 
+#include "api/backfill.hpp"
 #include "api/calls.hpp"
 #include "api/lists.hpp"
 #include "api/openapi.hpp"
@@ -29,6 +30,9 @@ void add_api_routes(
     get("/v1/calls/{source}/{id}", std::make_shared<api::call_endpoint>(readers));
     get("/v1/messages", std::make_shared<api::messages_endpoint>(readers, page));
     get("/v1/quarantine", std::make_shared<api::quarantine_endpoint>(readers, page));
+    get("/v1/gaps", std::make_shared<api::gaps_endpoint>(readers, page));
+    get("/v1/gaps/{id}", std::make_shared<api::gap_endpoint>(readers));
+    get("/v1/jobs", std::make_shared<api::jobs_endpoint>(readers, page));
     get("/livez", std::make_shared<api::livez_endpoint>());
     get("/readyz", std::make_shared<api::readyz_endpoint>(std::move(readiness)));
     get("/metrics", std::make_shared<api::metrics_endpoint>(metrics, readers));

@@ -6,6 +6,7 @@
 #include "app/settings_rules.hpp"
 #include "app/suggestion.hpp"
 #include "base/text.hpp"
+#include "base/time_text.hpp"
 #include "base/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -28,6 +29,7 @@ constexpr const char* examples =
     "  callhookd migrate --status --json\n"
     "  callhookd calls show main/4711\n"
     "  callhookd quarantine retry --all\n"
+    "  callhookd backfill --source main --from 2026-03-01 --to 2026-03-08 --dry-run\n"
     "\n"
     "Exit codes:\n"
     "   0  fine\n"
@@ -60,6 +62,28 @@ std::string fault_of_delivery(const std::string& text) {
     return parse_uuid(text) ? "" : text + " is not a delivery's id, a UUID";
 }
 
+/// RFC 3339, or a date, which means its first moment in UTC.
+std::optional<utc_time> read_time(const std::string& text) {
+    const auto time = parse_rfc3339(text);
+    return time ? time : parse_rfc3339(text + "T00:00:00Z");
+}
+
+std::string fault_of_time(const std::string& text) {
+    return read_time(text) ? ""
+                           : text +
+                                 " is no time, for example 2026-03-01T09:00:00+01:00 or 2026-03-01 "
+                                 "(midnight UTC)";
+}
+
+std::string fault_of_source(const std::string& text) {
+    return is_source_name(text) ? "" : text + " is not a source's name, for example main";
+}
+
+std::string fault_of_job(const std::string& text) {
+    const auto id = parse_integer<std::int64_t>(text);
+    return id && *id > 0 ? "" : text + " is not a job's id, a whole number";
+}
+
 /// The commands and their options, bound to the structs they fill.
 class command_line {
 public:
@@ -76,6 +100,8 @@ private:
     void add_rebuild();
     void add_calls();
     void add_quarantine();
+    void add_backfill();
+    void add_jobs();
     void add_reference();
 
     /// A command that ends a command line; `take` makes its struct once everything is read.
@@ -103,6 +129,13 @@ private:
     std::string call_{};
     quarantine_command quarantine_{};
     std::vector<std::string> deliveries_{};
+    backfill_command backfill_{};
+    std::string from_{};
+    std::string to_{};
+    bool check_ = false;
+    bool forget_identity_ = false;
+    jobs_command jobs_{};
+    std::vector<std::string> job_ids_{};
     reference_command reference_{};
 };
 
@@ -119,6 +152,8 @@ command_line::command_line() {
     add_rebuild();
     add_calls();
     add_quarantine();
+    add_backfill();
+    add_jobs();
     add_reference();
 }
 
@@ -225,6 +260,71 @@ void command_line::add_quarantine() {
     retry->add_flag("--all", quarantine_.all, "Retry everything that is in quarantine");
     for (auto* one : {list, show, retry})
         json_option(*one, quarantine_.json);
+}
+
+void command_line::add_backfill() {
+    using action = backfill_command::action;
+    auto* made = leaf(app_, "backfill", "Ask a source's vendor what webhooks did not say", [this] {
+        if (!from_.empty()) backfill_.from = read_time(from_);
+        if (!to_.empty()) backfill_.to = read_time(to_);
+        if (backfill_.from && *backfill_.from >= *backfill_.to)
+            throw CLI::ValidationError{"backfill", "--from must be earlier than --to"};
+        if (check_) backfill_.what = action::check;
+        if (forget_identity_) backfill_.what = action::forget_identity;
+        return backfill_;
+    });
+    made->add_option("--source", backfill_.source, "The source, which must have an API key")
+        ->type_name("NAME")
+        ->required()
+        ->check(fault_of_source);
+    auto* from = made->add_option("--from", from_, "Calls ordered at or after this moment");
+    auto* to = made->add_option("--to", to_, "Calls ordered before this moment");
+    for (auto* one : {from, to})
+        one->type_name("TIME")->check(fault_of_time);
+    from->needs(to);
+    to->needs(from);
+    auto* dry = made->add_flag("--dry-run", backfill_.dry_run, "Change nothing, say what would change");
+    auto* check = made->add_flag("--check", check_, "Only say whether the key works, and for what");
+    auto* forget = made->add_flag(
+        "--forget-identity", forget_identity_, "Forget what was concluded about ids, and check them again"
+    );
+    for (auto* other : {from, to, dry, forget})
+        check->excludes(other);
+    for (auto* other : {from, to, dry})
+        forget->excludes(other);
+    json_option(*made, backfill_.json);
+    made->footer(
+        "Without a range it sweeps once, now, from where the last sweep ended. With one it compares all "
+        "calls\n"
+        "of the range; interrupted, the same command goes on where it was.\n"
+        "A TIME is RFC 3339 such as 2026-03-01T09:00:00+01:00, or a date: 2026-03-01 is midnight UTC.\n"
+        "--check tells whether the API takes the key and which scopes it has.\n"
+        "--forget-identity is for after a mismatch: whether the ids in webhooks and those in the API name "
+        "the\n"
+        "same calls is then unknown and found out anew, before anything is merged."
+    );
+}
+
+void command_line::add_jobs() {
+    using action = jobs_command::action;
+    const auto take = [this](action what) {
+        return [this, what]() -> command {
+            jobs_.what = what;
+            for (const auto& text : job_ids_)
+                jobs_.jobs.push_back(*parse_integer<std::int64_t>(text));
+            if (what == action::retry && jobs_.all != jobs_.jobs.empty())
+                throw CLI::ValidationError{"jobs retry", "needs either jobs or --all"};
+            return jobs_;
+        };
+    };
+    auto* parent = group("jobs", "What is to be asked of the vendors' APIs");
+    auto* list = leaf(*parent, "list", "The dead ones first, then the longest due", take(action::list));
+    auto* retry = leaf(*parent, "retry", "Try dead jobs again", take(action::retry));
+    list->add_flag("--dead", jobs_.dead, "Only those that used up their attempts");
+    retry->add_option("job", job_ids_, "The jobs' ids")->type_name("ID")->check(fault_of_job);
+    retry->add_flag("--all", jobs_.all, "Retry every dead one");
+    for (auto* one : {list, retry})
+        json_option(*one, jobs_.json);
 }
 
 void command_line::add_reference() {

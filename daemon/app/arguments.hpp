@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,6 +46,26 @@ struct quarantine_command {
     bool json = false;
 };
 
+/// Asks a source's vendor now.
+struct backfill_command {
+    enum class action { sweep, check, forget_identity };
+    action what = action::sweep;
+    std::string source{};
+    std::optional<utc_time> from{};  ///< with `to`, and earlier; neither: from where the last sweep ended
+    std::optional<utc_time> to{};
+    bool dry_run = false;  ///< only say what a sweep would change
+    bool json = false;
+};
+
+struct jobs_command {
+    enum class action { list, retry };
+    action what = action::list;
+    bool dead = false;                 ///< list only dead ones
+    std::vector<std::int64_t> jobs{};  ///< to retry
+    bool all = false;                  ///< retry every dead one
+    bool json = false;
+};
+
 struct reference_command {
     enum class shape { markdown, toml };
     shape format = shape::markdown;
@@ -58,6 +79,8 @@ using command = std::variant<
     rebuild_command,
     calls_show_command,
     quarantine_command,
+    backfill_command,
+    jobs_command,
     reference_command>;
 
 /// A command line that was understood.

@@ -26,6 +26,12 @@ int rebuild(const settings& values, const rebuild_command& what);
 /// Prints one call record with its timeline.
 int calls_show(const settings& values, const calls_show_command& what);
 
+/// Compares a source with its vendor's API, checks its API key, or forgets what was concluded about ids.
+int backfill(const settings& values, const backfill_command& what);
+
+/// Lists or retries backfill's jobs.
+int jobs(const settings& values, const jobs_command& what);
+
 /// Lists, shows or retries quarantined deliveries.
 int quarantine(const settings& values, const quarantine_command& what);
 

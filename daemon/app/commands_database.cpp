@@ -1,14 +1,17 @@
+#include "api/backfill.hpp"
 #include "api/calls.hpp"
 #include "api/lists.hpp"
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
 #include "app/progress.hpp"
 #include "app/rooms.hpp"
+#include "backfill/zone_check.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "pipeline/rebuild.hpp"
 #include "store/audit.hpp"
+#include "store/backfill_store.hpp"
 #include "store/failure.hpp"
 #include "store/migrations.hpp"
 #include "store/queries.hpp"
@@ -135,6 +138,94 @@ int retry_quarantine(store::queries& q, const quarantine_command& what) {
     return all_found ? exit_code::fine : exit_code::check_failed;
 }
 
+/// How well a source's configured time zone fits what was measured.
+struct zone_finding {
+    std::string source{};
+    std::string zone{};
+    std::size_t webhooks = 0;
+    std::optional<std::chrono::seconds> by_arrivals{};
+    std::optional<std::chrono::seconds> by_filter{};
+
+    [[nodiscard]] bool wrong() const {
+        return backfill::is_zone_error(by_arrivals) || backfill::is_zone_error(by_filter);
+    }
+};
+
+std::vector<zone_finding> measure_zones(const settings& values) {
+    constexpr std::size_t sample = 200;
+    store::backfill_store db{store_settings(values), "audit"};
+    std::vector<zone_finding> out;
+    for (const auto& source : values.sources) {
+        zone_finding found{source.name, source.time_zone, 0, {}, {}};
+        std::vector<backfill::arrival_sample> arrivals;
+        for (const auto& a : db.arrivals(source.name, sample))
+            arrivals.push_back({a.received_at, a.created_at});
+        found.webhooks = arrivals.size();
+        found.by_arrivals = backfill::zone_error_of_arrivals(arrivals);
+        for (const auto& state : db.states({source.name}))
+            found.by_filter = state.zone_error;
+        out.push_back(std::move(found));
+    }
+    return out;
+}
+
+json::array zones_json(const std::vector<zone_finding>& zones) {
+    const auto seconds = [](std::optional<std::chrono::seconds> off) -> json::value {
+        return off ? json::value(off->count()) : json::value(nullptr);
+    };
+    json::array out;
+    for (const auto& z : zones) {
+        out.emplace_back(json::object{
+            {"source", z.source},
+            {"time_zone", z.zone},
+            {"ok", !z.wrong()},
+            {"off_by_arrivals", seconds(z.by_arrivals)},
+            {"off_by_filter", seconds(z.by_filter)}});
+    }
+    return out;
+}
+
+std::string zone_verdict(const zone_finding& z) {
+    const auto off = [](std::optional<std::chrono::seconds> by) {
+        return "seems to be off by " + std::to_string(by->count()) + " s, as ";
+    };
+    if (backfill::is_zone_error(z.by_arrivals)) return off(z.by_arrivals) + "the arrival of webhooks shows";
+    if (backfill::is_zone_error(z.by_filter)) return off(z.by_filter) + "the API's time filter shows";
+    if (z.by_arrivals) return "agrees with the arrival of webhooks";
+    return z.webhooks < 5 ? "not measured yet, too few webhooks" : "cannot be measured, webhooks come too late";
+}
+
+int list_jobs(store::queries& q, const jobs_command& what) {
+    constexpr std::size_t most = 10'000;
+    const auto jobs = q.jobs(what.dead, most);
+    if (what.json) {
+        json::array all;
+        for (const auto& j : jobs)
+            all.emplace_back(api::job_json(j));
+        print(json::object{{"jobs", std::move(all)}});
+        return exit_code::fine;
+    }
+    std::cout << "job         source        kind     call          due                          failures  state\n";
+    for (const auto& j : jobs) {
+        std::cout << std::left << std::setw(12) << j.id << std::setw(14) << j.source << std::setw(9) << j.kind
+                  << std::setw(14) << (j.call_id == 0 ? std::string{"-"} : std::to_string(j.call_id))
+                  << std::setw(29) << to_rfc3339(j.due_at) << std::setw(10) << j.attempts
+                  << (j.dead_at ? "dead: " : j.last_error.empty() ? "waits" : "waits: ") << j.last_error << '\n';
+    }
+    return exit_code::fine;
+}
+
+int retry_jobs(store::queries& q, const jobs_command& what) {
+    const auto count = q.retry_jobs(what.all ? std::vector<std::int64_t>{} : what.jobs, system_clock_source{}.now());
+    if (what.json)
+        print(json::object{{"retried", count}});
+    else
+        std::cout << count << " due again\n";
+    const bool all_found = what.all || count == what.jobs.size();
+    if (!all_found) std::cerr << "callhookd: some of these jobs are not dead\n";
+    return all_found ? exit_code::fine : exit_code::check_failed;
+}
+
 }  // namespace
 
 int migrate(const settings& values, const migrate_command& what) {
@@ -147,6 +238,7 @@ int migrate(const settings& values, const migrate_command& what) {
 int audit(const settings& values, const audit_command& what) {
     return with_database([&] {
         const auto report = store::audit(store_settings(values));
+        const auto zones = measure_zones(values);
         if (what.json) {
             json::object totals;
             for (const auto& t : report.totals)
@@ -157,8 +249,10 @@ int audit(const settings& values, const audit_command& what) {
                     {"check", c.name}, {"ok", c.violations == 0}, {"violations", c.violations}});
             }
             print(json::object{
-                {"balanced", report.balanced()}, {"totals", std::move(totals)}, {"checks", std::move(checks)}}
-            );
+                {"balanced", report.balanced()},
+                {"totals", std::move(totals)},
+                {"checks", std::move(checks)},
+                {"time_zones", zones_json(zones)}});
         } else {
             for (const auto& t : report.totals) {
                 std::cout << std::left << std::setw(60) << t.name << std::right << std::setw(12) << t.value
@@ -170,6 +264,14 @@ int audit(const settings& values, const audit_command& what) {
                           << (c.violations == 0 ? "ok" : "off by " + std::to_string(c.violations)) << '\n';
             }
             std::cout << '\n' << (report.balanced() ? "balanced" : "NOT balanced") << '\n';
+            for (const auto& z : zones)
+                std::cout << "time zone " << z.zone << " of " << z.source << ": " << zone_verdict(z) << '\n';
+        }
+        // A wrong zone loses nothing, so it warns and no more.
+        for (const auto& z : zones) {
+            if (z.wrong())
+                std::cerr << "callhookd: warning: the time zone of source " << z.source << ' ' << zone_verdict(z)
+                          << "; set sources." << z.source << ".time_zone\n";
         }
         return report.balanced() ? exit_code::fine : exit_code::check_failed;
     });
@@ -220,6 +322,13 @@ int calls_show(const settings& values, const calls_show_command& what) {
         else
             print_call(details, std::cout);
         return exit_code::fine;
+    });
+}
+
+int jobs(const settings& values, const jobs_command& what) {
+    return with_database([&] {
+        store::queries q{store_settings(values), "command"};
+        return what.what == jobs_command::action::list ? list_jobs(q, what) : retry_jobs(q, what);
     });
 }
 

@@ -78,6 +78,7 @@ load_outcome load_settings(const load_request& request) {
         const auto base = std::filesystem::path{chosen.path}.parent_path();
         for (auto& source : sources) {
             if (request.needs_secrets) read_source_secrets(source, base, problems);
+            if (request.needs_api_keys) read_api_access(source, base, problems);
         }
     }
     outcome.problems = problems.all();

@@ -18,8 +18,9 @@ struct load_request {
     std::string file{};  ///< from the command line; empty: `CALLHOOK_CONFIG`, else the default file, which
                          ///< may be missing
     environment_map environment{};
-    bool needs_sources = true;  ///< whether having no source is a problem
-    bool needs_secrets = true;  ///< whether the sources' secret files are read and checked
+    bool needs_sources = true;   ///< whether having no source is a problem
+    bool needs_secrets = true;   ///< whether the sources' secret files are read and checked
+    bool needs_api_keys = true;  ///< whether what the sources need for the vendor's API is read and checked
     std::string default_file = default_config_file;
 };
 

@@ -39,6 +39,12 @@ int dispatch(const settings& values, const rebuild_command& what) {
 int dispatch(const settings& values, const calls_show_command& what) {
     return calls_show(values, what);
 }
+int dispatch(const settings& values, const backfill_command& what) {
+    return backfill(values, what);
+}
+int dispatch(const settings& values, const jobs_command& what) {
+    return jobs(values, what);
+}
 int dispatch(const settings& values, const quarantine_command& what) {
     return quarantine(values, what);
 }
@@ -59,10 +65,13 @@ struct starter {
     int operator()(const Command& what) const {
         // Only receiving needs the sources' secrets, and only reading deliveries needs the sources: an
         // operator who may not see secret files can still look at calls.
+        // Backfill needs the key to the vendor's API.
         constexpr bool receives = std::is_same_v<Command, serve_command>;
+        constexpr bool asks = std::is_same_v<Command, backfill_command>;
         auto needed = request;
         needed.needs_secrets = receives;
-        needed.needs_sources = receives || std::is_same_v<Command, rebuild_command>;
+        needed.needs_api_keys = receives || asks;
+        needed.needs_sources = receives || asks || std::is_same_v<Command, rebuild_command>;
         const auto outcome = load_settings(needed);
         if (!outcome.ok()) {
             bool as_json = false;

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t shortest_secret = 16;
 constexpr std::size_t longest_secret = 256;
 constexpr std::size_t largest_file = 64 * 1024;
+constexpr std::size_t longest_api_key = 512;
+constexpr std::size_t largest_ca_file = 8 * 1024 * 1024;
 constexpr std::string_view make_one = "make one with: openssl rand -hex 24";
 
 bool is_unreserved(char c) {
@@ -36,6 +38,15 @@ std::string fault_of(const std::string& value) {
     return {};
 }
 
+/// What is wrong with a key as a header field's value; empty if nothing.
+std::string fault_of_api_key(const std::string& value) {
+    const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
+    if (value.empty()) return "is empty";
+    if (value.size() > longest_api_key) return "is longer than 512 characters";
+    if (!std::ranges::all_of(value, visible)) return "holds a space or a character that is no visible ASCII";
+    return {};
+}
+
 /// Whether somebody may have put the secret where the path of its file belongs; it must not be repeated then.
 bool looks_like_a_secret(std::string_view path) {
     const auto has = [&](std::string_view any_of) {
@@ -44,7 +55,7 @@ bool looks_like_a_secret(std::string_view path) {
     return path.size() >= shortest_secret && !has("/.") && has("0123456789");
 }
 
-/// Reads the secrets of one source.
+/// Reads the secrets of one source, and what goes with them.
 class source_secrets {
 public:
     source_secrets(source_settings& source, const std::filesystem::path& base, setting_problems& problems)
@@ -53,6 +64,8 @@ public:
     void read_path_secrets();
     void read_basic_auth();
     void read_required_header();
+    void read_api_key();
+    void check_api_ca();
 
 private:
     [[nodiscard]] std::string key(std::string_view part) const {
@@ -212,6 +225,54 @@ void source_secrets::read_required_header() {
     source_.required_header_value = secret{std::move(*content)};
 }
 
+void source_secrets::read_api_key() {
+    const auto& file = source_.api_key_file;
+    const std::string paste = "copy it from the vendor's dashboard, in one line and without spaces";
+    if (!source_.api_key.empty()) {
+        if (!file.empty()) {
+            problems_.add(
+                key("api_key"),
+                "***",
+                "is set beside api_key_file, and only one of them can count",
+                "unset " + environment_name(key("api_key")) + ", or take api_key_file away"
+            );
+        }
+        const auto fault = fault_of_api_key(source_.api_key.reveal());
+        if (!fault.empty()) problems_.add(key("api_key"), "***", "the key " + fault, paste);
+        return;
+    }
+    if (file.empty() || problems_.concerns(key("api_key_file"))) return;
+    auto content = content_of(file, key("api_key_file"));
+    if (!content) return;
+    const auto fault = fault_of_api_key(*content);
+    if (fault.empty()) {
+        source_.api_key = secret{std::move(*content)};
+        return;
+    }
+    const auto reason = "the key in " + (base_ / file).string() + " " + fault;
+    problems_.add(key("api_key_file"), display_text(std::string_view{file}), reason, paste);
+}
+
+void source_secrets::check_api_ca() {
+    auto& named = source_.api_ca_file;
+    if (named.empty() || problems_.concerns(key("api_ca_file"))) return;
+    const auto path = (base_ / named).string();
+    const auto file = read_text_file(path, largest_ca_file);
+    // Whoever opens it reads it anew; what stands in it is OpenSSL's business.
+    const bool usable = file && file->content.find("CERTIFICATE-----") != std::string::npos;
+    if (usable) {
+        named = path;
+        return;
+    }
+    problems_.add(
+        key("api_ca_file"),
+        display_text(std::string_view{named}),
+        path + " " + (file ? "holds no certificate in PEM" : file.error().message),
+        "give the path of a PEM file that the daemon's user may read, or leave it out for the system's "
+        "authorities"
+    );
+}
+
 }  // namespace
 
 void read_source_secrets(
@@ -221,6 +282,12 @@ void read_source_secrets(
     reader.read_path_secrets();
     reader.read_basic_auth();
     reader.read_required_header();
+}
+
+void read_api_access(source_settings& source, const std::filesystem::path& base, setting_problems& problems) {
+    source_secrets reader{source, base, problems};
+    reader.read_api_key();
+    reader.check_api_ca();
 }
 
 }  // namespace callhook::app

@@ -3,6 +3,7 @@
 #include "app/api_routes.hpp"
 #include "app/exit_codes.hpp"
 #include "app/rooms.hpp"
+#include "app/vendor_accounts.hpp"
 #include "app/watchdog.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
@@ -38,12 +39,21 @@ struct service::parts {
         if (s.values_.pipeline.enabled) {
             sequencer.emplace(where, decoders, sequencer_settings(s.values_), s.clock_, s.metrics_);
         }
+        if (vendor_accounts::wanted(s.values_)) open_vendor_accounts(s, decoders);
         add_hook_routes(s, decoders);
         add_api_routes(api_routes, s.values_, readers, tail, s.metrics_, readiness(s));
     }
 
     void wake_sequencer() {
         if (sequencer) sequencer->wake();
+    }
+
+    /// What the API tells goes the way of every webhook.
+    void open_vendor_accounts(service& s, const sources::decoder_table& decoders) {
+        const auto append = [this, timeout = s.values_.hooks.answer_timeout](store::delivery d) {
+            return inbox.append(std::move(d), steady::now() + timeout);
+        };
+        vendors.emplace(s.loop_.get_executor(), s.values_, decoders, append, s.clock_, s.metrics_);
     }
 
     void add_hook_routes(service& s, const sources::decoder_table& decoders) {
@@ -72,6 +82,8 @@ struct service::parts {
              false},
             {"feed",
              [this, when] { return when(tail.head().has_value(), "the event log has not been read yet"); }},
+            // The vendor's trouble is no reason to keep its webhooks away.
+            {"backfill", [this] { return vendors ? vendors->problems() : std::string{}; }, false},
         };
     }
 
@@ -79,6 +91,7 @@ struct service::parts {
     feed::log_tail tail;
     std::optional<pipeline::sequencer> sequencer;
     store::inbox inbox;
+    std::optional<vendor_accounts> vendors;
     http::router hook_routes;
     http::router api_routes;
     http::server hooks;
@@ -106,6 +119,7 @@ int service::run() {
     if (!listen()) return exit_code::unavailable;
     asio::co_spawn(loop_, watch_signals(), asio::detached);
     asio::co_spawn(loop_, watch_schema(), asio::detached);
+    if (parts_->vendors) parts_->vendors->start();
     loop_.run();
     return exit_code_;
 }
@@ -172,6 +186,7 @@ asio::awaitable<void> service::stop(int code) {
     co_await parts_->hooks.stop(deadline);
     parts_->tail.grown().close();
     co_await parts_->api.stop(deadline);
+    if (parts_->vendors) co_await parts_->vendors->stop();
     parts_->inbox.stop();
     if (parts_->sequencer) parts_->sequencer->stop();
     parts_->tail.stop();

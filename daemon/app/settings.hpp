@@ -62,6 +62,29 @@ struct pipeline_settings {
     milliseconds message_call_window = std::chrono::hours{24};
 };
 
+/// Asking the vendors' APIs for what webhooks did not say.
+struct backfill_settings {
+    bool enabled = true;
+    milliseconds sweep_interval = std::chrono::minutes{10};
+    milliseconds sweep_overlap = std::chrono::hours{1};
+    milliseconds first_sweep = std::chrono::hours{24};
+    milliseconds settle = std::chrono::minutes{2};
+    milliseconds detail_delay = std::chrono::minutes{1};
+    milliseconds detail_again = std::chrono::hours{1};
+    milliseconds widgets_interval = std::chrono::hours{1};
+    milliseconds poll_interval{1'000};
+    std::size_t page_size = 100;
+    std::size_t jobs_at_once = 4;
+    std::size_t job_attempts = 10;
+    milliseconds job_lease = std::chrono::minutes{2};
+    milliseconds retry_first{5'000};
+    milliseconds retry_longest = std::chrono::minutes{10};
+    std::size_t breaker_failures = 5;
+    milliseconds breaker_pause{30'000};
+    milliseconds request_timeout{30'000};
+    std::size_t max_answer = std::size_t{8} * 1024 * 1024;
+};
+
 struct feed_settings {
     std::size_t tail_bytes = std::size_t{16} * 1024 * 1024;
     milliseconds poll_interval{1'000};
@@ -90,6 +113,13 @@ struct source_settings {
     std::string required_header_file{};
     secret required_header_value{};
     std::vector<std::string> allow{};  ///< networks in canonical CIDR notation; empty: any
+    std::string api_key_file{};
+    secret api_key{};  ///< from the environment or from `api_key_file`; empty: no backfill
+    std::string api_url = "https://core.callpage.io";
+    std::string api_ca_file{};  ///< a relative one has the configuration file's folder before it once loaded
+    std::size_t api_requests_per_minute = 120;
+    std::size_t api_burst = 10;
+    std::size_t api_concurrency = 2;
 };
 
 /// All that an operator can set, checked, with every secret read. Parts of it are handed to the constructors
@@ -100,6 +130,7 @@ struct settings {
     database_settings database{};
     inbox_settings inbox{};
     pipeline_settings pipeline{};
+    backfill_settings backfill{};
     feed_settings feed{};
     log_settings log{};
     shutdown_settings shutdown{};

@@ -31,7 +31,7 @@ std::string suggestion_text(
 /// What somebody may call a secret whose place is not this file.
 bool sounds_secret(std::string_view name) {
     constexpr std::string_view names[] = {
-        "secret", "secrets", "password", "token", "key", "basic_auth", "required_header_value"};
+        "secret", "secrets", "password", "token", "key", "api_key", "basic_auth", "required_header_value"};
     return std::ranges::find(names, name) != std::end(names);
 }
 
@@ -131,7 +131,7 @@ void settings_reader::refuse_unknown(const toml_entry& entry, const setting_orig
     if (in_source && sounds_secret(entry.path.back())) {
         hint =
             "secrets never stand in this file: put it into a file of its own and name that in secret_files "
-            "(basic_auth_file, required_header_file)";
+            "(basic_auth_file, required_header_file, api_key_file)";
     }
     problems_.add_at(
         origin,

@@ -23,6 +23,7 @@ std::string source_text(const source_settings& source) {
     if (!source.basic_auth.empty()) text += ", Basic authentication";
     if (!source.required_header.empty()) text += ", header " + source.required_header;
     if (!source.allow.empty()) text += ", allow-list";
+    if (!source.api_key.empty()) text += ", API key";
     return text;
 }
 

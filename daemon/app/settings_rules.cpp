@@ -3,6 +3,7 @@
 #include "app/networks.hpp"
 #include "app/setting_value.hpp"
 #include "base/phone.hpp"
+#include "http/client.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +18,9 @@ std::string shown(std::string_view text) {
 }
 std::string shown(std::size_t bytes) {
     return size_text(static_cast<std::int64_t>(bytes));
+}
+std::string shown(milliseconds time) {
+    return duration_text(time);
 }
 
 void check_networks(std::vector<std::string>& networks, const std::string& key, setting_problems& problems) {
@@ -118,6 +122,32 @@ void check_inbox(const settings& values, setting_problems& problems) {
     fits("hooks.max_body", values.hooks.max_body, "inbox.queue_bytes", inbox.queue_bytes, true);
 }
 
+void check_backfill(const backfill_settings& backfill, setting_problems& problems) {
+    const std::string first = "backfill.retry_first";
+    const std::string longest = "backfill.retry_longest";
+    if (backfill.retry_longest < backfill.retry_first && !problems.concerns(first) &&
+        !problems.concerns(longest)) {
+        problems.add(
+            longest,
+            shown(backfill.retry_longest),
+            "is less than " + first + ", " + shown(backfill.retry_first),
+            "raise it, or lower " + first
+        );
+    }
+    const std::string timeout = "backfill.request_timeout";
+    const std::string lease = "backfill.job_lease";
+    if (backfill.request_timeout >= backfill.job_lease && !problems.concerns(timeout) &&
+        !problems.concerns(lease)) {
+        problems.add(
+            timeout,
+            shown(backfill.request_timeout),
+            "is not less than " + lease + ", " + shown(backfill.job_lease) +
+                ", so another daemon could take a job over while its request is under way",
+            "lower it, or raise " + lease
+        );
+    }
+}
+
 /// The daemon reads the machine's own zone files, so only those count.
 bool is_time_zone(std::string_view name) {
     const auto in_name = [](char c) {
@@ -127,6 +157,20 @@ bool is_time_zone(std::string_view name) {
     if (name.empty() || name.starts_with('/') || !std::ranges::all_of(name, in_name)) return false;
     std::error_code failure;
     return std::filesystem::is_regular_file(std::filesystem::path{"/usr/share/zoneinfo"} / name, failure);
+}
+
+void check_api_url(const std::string& url, const std::string& key, setting_problems& problems) {
+    if (problems.concerns(key)) return;
+    const auto origin = http::parse_origin(url);
+    if (origin && origin->tls) return;
+    // A password or a key may have been put into it.
+    const bool telling = url.find_first_of("@?") != std::string::npos;
+    problems.add(
+        key,
+        telling ? "***" : shown(url),
+        origin ? "is not https://, so everybody on the way could read the key" : origin.error().message,
+        "write https://, the host and perhaps a port, such as \"https://core.callpage.io\""
+    );
 }
 
 void check_source(source_settings& source, setting_problems& problems) {
@@ -150,6 +194,7 @@ void check_source(source_settings& source, setting_problems& problems) {
         );
     }
     check_networks(source.allow, key("allow"), problems);
+    check_api_url(source.api_url, key("api_url"), problems);
 }
 
 void check_source_names(const std::vector<source_settings>& sources, setting_problems& problems) {
@@ -183,6 +228,7 @@ void check_rules(settings& values, setting_problems& problems) {
     check_networks(values.hooks.trusted_proxies, "hooks.trusted_proxies", problems);
     check_database(values.database, problems);
     check_inbox(values, problems);
+    check_backfill(values.backfill, problems);
     check_source_names(values.sources, problems);
     for (auto& source : values.sources)
         check_source(source, problems);

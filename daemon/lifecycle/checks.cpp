@@ -126,10 +126,12 @@ std::set<anomaly> find_anomalies(
 ) {
     std::set<anomaly> found;
     const auto& seen = record.seen;
-    const bool started = seen.contains(fact_kind::ordered) || seen.contains(fact_kind::scheduled);
+    // A record from the API tells how the call began as well.
+    const bool started = seen.contains(fact_kind::ordered) || seen.contains(fact_kind::scheduled) ||
+                         facts.has(fact_kind::observed);
     const bool told_outcome = seen.contains(fact_kind::missed) || seen.contains(fact_kind::completed);
     if (told_outcome && !started) found.insert({"outcome_without_start", ""});
-    if (record.has_feedback && !seen.contains(fact_kind::completed))
+    if (record.has_feedback && !seen.contains(fact_kind::completed) && !facts.has(fact_kind::observed))
         found.insert({"feedback_without_completed", ""});
     if (std::count_if(phases.begin(), phases.end(), is_outcome) > 1) found.insert({"two_outcomes", ""});
     check_values(record.fields, found);

@@ -1,6 +1,7 @@
 #include "lifecycle/correlator.hpp"
 
 #include "lifecycle/checks.hpp"
+#include "lifecycle/meaning.hpp"
 
 namespace callhook::lifecycle {
 
@@ -10,25 +11,33 @@ std::optional<std::chrono::sys_seconds> at_of(const std::optional<local_time>& t
     return time ? time->at : std::nullopt;
 }
 
-/// When the event of this kind happened, as far as the vendor tells: a missed call and feedback carry no time
-/// of their own.
-std::optional<std::chrono::sys_seconds> event_time(fact_kind kind, const call_fields& fields) {
-    switch (kind) {
-        case fact_kind::scheduled:
-        case fact_kind::ordered:
-            return at_of(fields.created_at);
-        case fact_kind::completed:
-            return end_of_conversation(fields);
-        default:
-            return {};
-    }
+/// When the event happened, as far as the vendor tells: a missed call and feedback carry no time of their own.
+std::optional<std::chrono::sys_seconds> event_time(std::string_view event, const call_fields& fields) {
+    if (event == event_name(fact_kind::scheduled) || event == event_name(fact_kind::ordered))
+        return at_of(fields.created_at);
+    if (event == event_name(fact_kind::completed)) return end_of_conversation(fields);
+    if (event == "call.cancelled") return at_of(fields.cancelled_at);
+    return {};
 }
 
-/// What callhook says of its own when only the API told of an end.
-std::optional<std::string> derived_outcome(phase after) {
-    if (after == phase::cancelled) return "call.cancelled";
-    if (after == phase::failed) return "call.failed";
-    return {};
+/// The events of the fact that no fact before it told of. A call begins once: whether a record says that it
+/// was ordered or scheduled is no news where a webhook told of either.
+std::vector<emitted> untold(const call_fact& fact, const fact_set& before) {
+    const auto ordered = event_name(fact_kind::ordered);
+    const auto scheduled = event_name(fact_kind::scheduled);
+    const meaning say{before};
+    auto names = say.events_of(fact);
+    for (const auto& o : before.observations()) {
+        for (const auto told : say.events_of(o.fact)) {
+            std::erase(names, told);
+            if (fact.kind == fact_kind::observed && (told == ordered || told == scheduled))
+                std::erase_if(names, [&](auto name) { return name == ordered || name == scheduled; });
+        }
+    }
+    std::vector<emitted> events;
+    for (const auto name : names)
+        events.push_back({std::string{name}, event_time(name, fact.fields), {}});
+    return events;
 }
 
 }  // namespace
@@ -40,9 +49,7 @@ step correlate(fact_set& facts, observation o) {
 
 step correlate(fact_set& facts, const folded& before, observation o) {
     const bool known_call = !facts.empty();
-    const auto kind = o.fact.kind;
-    const bool first_of_kind = !facts.has(kind);
-    const auto happened = event_time(kind, o.fact.fields);
+    auto events = untold(o.fact, facts);
 
     step result;
     if (facts.insert(std::move(o)) == fact_set::change::none) {
@@ -51,19 +58,11 @@ step correlate(fact_set& facts, const folded& before, observation o) {
     }
     result.changed = true;
     result.after = fold(facts);
+    result.events = std::move(events);
 
-    if (kind != fact_kind::observed && first_of_kind) {
-        result.events.push_back({std::string{event_name(kind)}, happened, {}});
-        return result;
-    }
     const auto& now = result.after.record;
-    if (known_call && now == before.record) return result;
-    const auto derived = derived_outcome(now.phase);
-    if (derived && (!known_call || now.phase != before.record.phase)) {
-        result.events.push_back({*derived, {}, {}});
-    } else {
-        result.events.push_back({"call.updated", {}, differing_fields(before.record, now)});
-    }
+    if (!result.events.empty() || (known_call && now == before.record)) return result;
+    result.events.push_back({"call.updated", {}, differing_fields(before.record, now)});
     return result;
 }
 

@@ -33,8 +33,10 @@ struct step {
 /// Takes one observation into the facts of its call and says what comes of it. Pure: the same facts and
 /// observation give the same step, and the record after it depends on the set of facts alone.
 ///
-/// The vendor's event appears once for each kind of fact; the same event with other content is a
-/// `call.updated` where the record changed, and nothing where it did not.
+/// Each thing that happened to a call is told once, by whoever told of it first: a record from the API that
+/// says how a call ended gives the event of that outcome, and the webhook that comes after it is a
+/// `call.updated` where the record changed, and nothing where it did not. So is the same event with other
+/// content.
 ///
 /// `before` must be `fold(facts)` where there are facts; where there are none it is not looked at.
 step correlate(fact_set& facts, const folded& before, observation o);

@@ -62,6 +62,25 @@ struct call_fields {
     std::optional<std::int64_t> call_attempts_count{};
     std::optional<std::vector<form_field>> fields{};
 
+    // What the vendor's API alone tells.
+    std::optional<std::string> widget_name{};
+    std::optional<local_time> cancelled_at{};
+    std::optional<std::int64_t> widget_manager_id{};
+    std::optional<std::int64_t> phone_call_id{};
+    std::optional<std::string> phone_call_sid{};
+    std::optional<std::int64_t> phone_call_type{};
+    std::optional<raw_json> transcribed{};
+    std::optional<raw_json> scheduled_success{};
+    std::optional<raw_json> rating{};
+    std::optional<raw_json> feedback{};
+    std::optional<raw_json> extension{};
+    std::optional<raw_json> department{};
+    std::optional<raw_json> tags{};
+    std::optional<raw_json> notes{};
+    std::optional<raw_json> utm{};
+    std::optional<raw_json> referer{};
+    std::optional<raw_json> visited_pages{};
+
     auto operator<=>(const call_fields&) const = default;
 };
 
@@ -105,6 +124,23 @@ void for_each_call_field(Visitor&& visit) {
     visit("manager_email", &f::manager_email, fixed);
     visit("call_attempts_count", &f::call_attempts_count, fixed);
     visit("fields", &f::fields, changeable);
+    visit("widget_name", &f::widget_name, changeable);
+    visit("cancelled_at", &f::cancelled_at, fixed);
+    visit("widget_manager_id", &f::widget_manager_id, fixed);
+    visit("phone_call_id", &f::phone_call_id, fixed);
+    visit("phone_call_sid", &f::phone_call_sid, fixed);
+    visit("phone_call_type", &f::phone_call_type, fixed);
+    visit("transcribed", &f::transcribed, changeable);
+    visit("scheduled_success", &f::scheduled_success, changeable);
+    visit("rating", &f::rating, changeable);
+    visit("feedback", &f::feedback, changeable);
+    visit("extension", &f::extension, changeable);
+    visit("department", &f::department, changeable);
+    visit("tags", &f::tags, changeable);
+    visit("notes", &f::notes, changeable);
+    visit("utm", &f::utm, fixed);
+    visit("referer", &f::referer, fixed);
+    visit("visited_pages", &f::visited_pages, changeable);
 }
 
 /// One thing that a source said about one call. Two facts are the same when they are equal; who brought them,

@@ -1,6 +1,7 @@
 #include "lifecycle/fold.hpp"
 
 #include "lifecycle/checks.hpp"
+#include "lifecycle/meaning.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -66,29 +67,6 @@ std::vector<weighed> by_weight(const fact_set& facts) {
     }
     std::sort(out.begin(), out.end(), outweighs);
     return out;
-}
-
-/// What a fact says of where the call stands. A webhook says it by its event; feedback is evidence of the
-/// call that it carries; a record from the API says it by its status.
-std::optional<phase> phase_of(const call_fact& fact) {
-    switch (fact.kind) {
-        case fact_kind::scheduled:
-            return phase::scheduled;
-        case fact_kind::ordered:
-            return phase::fresh;
-        case fact_kind::missed:
-            return phase::missed;
-        case fact_kind::completed:
-            return phase::completed;
-        case fact_kind::data_added: {
-            // CallPage REST and webhook documentation, "Events lifetime": feedback follows a completed call.
-            const auto said = fact.fields.status ? phase_of_status(*fact.fields.status) : std::nullopt;
-            return said && is_outcome(*said) ? *said : phase::completed;
-        }
-        case fact_kind::observed:
-            return fact.fields.status ? phase_of_status(*fact.fields.status) : std::nullopt;
-    }
-    return {};
 }
 
 field_source source_of(const observation& o) {
@@ -174,6 +152,7 @@ bool fact_set::has(fact_kind kind) const noexcept {
 
 folded fold(const fact_set& facts) {
     const auto ordered = by_weight(facts);
+    const meaning say{facts};
     folded out;
     auto& record = out.record;
     record.key = ordered.front().seen->fact.key;
@@ -181,7 +160,7 @@ folded fold(const fact_set& facts) {
     std::set<phase> phases;
     for (const auto& w : ordered) {
         const auto& fact = w.seen->fact;
-        if (const auto p = phase_of(fact)) phases.insert(*p);
+        if (const auto p = say.phase_of(fact)) phases.insert(*p);
         if (fact.kind != fact_kind::observed) record.seen.insert(fact.kind);
         for (const auto& [pointer, value] : fact.extra)
             record.extra.emplace(pointer, value);
@@ -197,7 +176,7 @@ folded fold(const fact_set& facts) {
     });
     // The status shown is the one that goes with the phase, not the one of the heaviest fact.
     for (const auto& w : ordered) {
-        if (w.seen->fact.fields.status && phase_of(w.seen->fact) == record.phase) {
+        if (w.seen->fact.fields.status && say.phase_of(w.seen->fact) == record.phase) {
             record.fields.status = w.seen->fact.fields.status;
             out.from.insert_or_assign("status", source_of(*w.seen));
             break;

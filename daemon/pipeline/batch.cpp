@@ -1,8 +1,10 @@
 #include "pipeline/batch.hpp"
 
 #include "base/log.hpp"
+#include "base/time_text.hpp"
 #include "pipeline/call_book.hpp"
-#include "pipeline/fact_codec.hpp"
+#include "pipeline/decoding.hpp"
+#include "records/fact_codec.hpp"
 #include "pipeline/message_ties.hpp"
 
 #include <algorithm>
@@ -19,6 +21,33 @@ std::string call_subject(std::int64_t id) {
 }
 std::string message_subject(const uuid& id) {
     return "messages/" + to_string(id);
+}
+
+constexpr std::size_t gaps_at_once = 100;
+/// An event is no place for a list without end; GET /v1/gaps/{id} has all of it.
+constexpr std::size_t calls_in_gap_event = 100;
+
+json::object gap_json(const store::gap_report& gap) {
+    std::map<std::string, std::int64_t> events;
+    std::set<std::int64_t> calls;
+    for (const auto& m : gap.missing) {
+        ++events[m.event];
+        calls.insert(m.call_id);
+    }
+    json::array ids;
+    for (const auto id : calls) {
+        if (ids.size() < calls_in_gap_event) ids.emplace_back(id);
+    }
+    return {
+        {"id", to_string(gap.id)},
+        {"source", gap.source},
+        {"found_at", to_rfc3339(gap.found_at)},
+        {"found_by", gap.found_by},
+        {"from", to_rfc3339(gap.from)},
+        {"to", to_rfc3339(gap.to)},
+        {"calls", calls.size()},
+        {"events", json::value_from(events)},
+        {"call_ids", std::move(ids)}};
 }
 
 class batch {
@@ -42,13 +71,14 @@ public:
         read.reserve(deliveries.size());
         for (const auto& d : deliveries) {
             report_.oldest_received_at = std::min(report_.oldest_received_at, d.received_at);
-            read.push_back(decode(d));
+            read.push_back(decode(decoders_, d));
         }
         load_calls(read);
         load_copies(read);
         for (std::size_t i = 0; i < deliveries.size(); ++i)
             take_safely(deliveries[i], read[i]);
         tell_overdue();
+        tell_gaps();
         const auto changes = book_.collect();
         tx_.write_calls(changes.rows);
         tie_messages(changes.visitors);
@@ -61,19 +91,6 @@ public:
     }
 
 private:
-    lifecycle::decoded decode(const store::pending_delivery& d) {
-        const auto decoder = decoders_.find(d.source);
-        if (decoder == decoders_.end()) return lifecycle::unreadable{"the source is not configured any more"};
-        try {
-            return decoder->second->decode(d.source, d.body);
-        } catch (const std::exception&) {
-            log::error(
-                "the decoder broke on a delivery", {{"delivery", to_string(d.id)}, {"source", d.source}}
-            );
-            return lifecycle::unreadable{"the decoder broke on it"};
-        }
-    }
-
     void load_calls(const std::vector<lifecycle::decoded>& read) {
         std::set<lifecycle::call_key> keys;
         for (const auto& what : read) {
@@ -87,7 +104,7 @@ private:
         for (const auto& what : read) {
             const auto* fact = std::get_if<lifecycle::message_fact>(&what);
             if (fact == nullptr) continue;
-            const auto hash = content_hash(write_message_fact(*fact));
+            const auto hash = content_hash(records::write_message_fact(*fact));
             const auto [copies, first] = stored_copies_.try_emplace({fact->source, hash});
             if (first) copies->second = tx_.messages_like(fact->source, hash);
         }
@@ -121,7 +138,7 @@ private:
         const std::string event{lifecycle::event_name(fact.kind)};
         const auto step = book_.apply({std::move(fact), d.from, d.received_at, d.id});
         for (const auto& happened : step.events) {
-            auto data = record_json(step.after.record);
+            auto data = records::record_json(step.after.record);
             if (!happened.changed.empty()) data.emplace("changed", json::value_from(happened.changed));
             const auto time = happened.time ? utc_time{*happened.time} : d.received_at;
             append_event(
@@ -189,8 +206,24 @@ private:
                 {},
                 "clock",
                 {},
-                record_json(overdue->record),
+                records::record_json(overdue->record),
             });
+        }
+    }
+
+    void tell_gaps() {
+        for (const auto& gap : tx_.untold_gaps(gaps_at_once)) {
+            append_event(
+                {"gap.found",
+                 gap.source,
+                 "gaps/" + to_string(gap.id),
+                 gap.found_at,
+                 {},
+                 to_string(lifecycle::origin::backfill),
+                 {},
+                 gap_json(gap)}
+            );
+            tx_.mark_gap_told(gap.id, head_.position);
         }
     }
 
@@ -240,7 +273,7 @@ private:
     };
 
     void finish_event(const new_message& m) {
-        cloud_event event{
+        records::cloud_event event{
             "new.message",
             m.row.source,
             message_subject(m.row.id),
@@ -249,19 +282,21 @@ private:
             m.origin,
             m.row.id,
             parse_json(m.row.record).as_object()};
-        events_[m.event].event = write_event(std::move(event));
+        events_[m.event].event = records::write_event(std::move(event));
     }
 
-    void append_event(cloud_event event) {
+    void append_event(records::cloud_event event) {
         event.recorded_at = head_.recorded_at;
         store::event_row row{head_.position + 1, event.type, event.source, event.subject, event.delivery, {}};
-        row.event = write_event(std::move(event));
+        row.event = records::write_event(std::move(event));
         events_.push_back(std::move(row));
         ++head_.position;
     }
 
     store::outcome_row& conclude(const store::pending_delivery& d, const std::string& event, verdict result) {
-        const std::string label = event.empty() ? "unknown" : event;
+        // What was asked for is a state of the call, not an event.
+        const bool record = d.from == lifecycle::origin::backfill && result != verdict::quarantined;
+        const std::string label = !event.empty() ? event : record ? "record" : "unknown";
         ++report_.deliveries[{d.source, label, std::string{to_string(result)}}];
         return outcomes_.emplace_back(store::outcome_row{
             d.id, ++head_.outcomes, result, d.source, event, {}, {}, {}});

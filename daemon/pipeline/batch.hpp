@@ -23,7 +23,8 @@ struct settings {
 
 /// What a batch came to.
 struct batch_report {
-    /// (source, event, result) to deliveries; the event is a documented name or `unknown`.
+    /// (source, event, result) to deliveries; the event is a documented name, `record` for what the
+    /// vendor's API gave, or `unknown`.
     std::map<std::tuple<std::string, std::string, std::string>, std::size_t> deliveries{};
     std::size_t taken = 0;
     std::size_t events = 0;

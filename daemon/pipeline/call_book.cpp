@@ -1,8 +1,8 @@
 #include "pipeline/call_book.hpp"
 
 #include "base/log.hpp"
-#include "pipeline/fact_codec.hpp"
-#include "pipeline/record_json.hpp"
+#include "records/fact_codec.hpp"
+#include "records/record_json.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -58,9 +58,9 @@ store::call_row make_call_row(
     row.at = row.created_at.value_or(first_observed(facts));
     row.overdue_at = overdue_at;
     row.due_at = due_of(record, overdue_at, outcome_deadline);
-    row.record = json::serialize(record_json(record));
-    row.provenance = json::serialize(provenance_json(state.from));
-    row.facts = write_facts(facts);
+    row.record = json::serialize(records::record_json(record));
+    row.provenance = json::serialize(records::provenance_json(state.from));
+    row.facts = records::write_facts(facts);
     return row;
 }
 
@@ -68,7 +68,7 @@ void call_book::load(const std::vector<store::call_row>& rows) {
     for (const auto& row : rows) {
         if (pages_.contains(row.key) || broken_.contains(row.key)) continue;
         try {
-            auto facts = read_facts(row.facts, row.key);
+            auto facts = records::read_facts(row.facts, row.key);
             auto state = lifecycle::fold(facts);
             pages_.emplace(row.key, page{row, std::move(facts), std::move(state), row.overdue_at, false});
         } catch (const std::exception&) {

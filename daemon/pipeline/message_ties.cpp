@@ -1,13 +1,13 @@
 #include "pipeline/message_ties.hpp"
 
 #include "base/digest.hpp"
-#include "pipeline/fact_codec.hpp"
+#include "records/fact_codec.hpp"
 
 #include <tuple>
 
 namespace callhook::pipeline {
 
-message_tie tie_message(
+records::message_tie tie_message(
     const store::message_row& message, const std::vector<store::call_time>& calls, std::chrono::seconds window
 ) {
     if (message.linked_call) return {message.linked_call, "link"};
@@ -36,7 +36,7 @@ store::message_row make_message_row(
     store::message_row row;
     row.id = id;
     row.source = fact.source;
-    row.fact = write_message_fact(fact);
+    row.fact = records::write_message_fact(fact);
     row.content_hash = content_hash(row.fact);
     row.received_at = received_at;
     if (fact.phone) row.phone = fact.phone->e164;
@@ -52,8 +52,8 @@ bool retie(
     const auto tie = tie_message(message, calls, window);
     const bool changed = tie.call_id != message.call_id;
     message.call_id = tie.call_id;
-    const auto fact = read_message_fact(message.fact, message.source);
-    message.record = json::serialize(message_json(fact, message.id, message.received_at, tie));
+    const auto fact = records::read_message_fact(message.fact, message.source);
+    message.record = json::serialize(records::message_json(fact, message.id, message.received_at, tie));
     return changed;
 }
 

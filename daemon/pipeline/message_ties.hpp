@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pipeline/record_json.hpp"
+#include "records/record_json.hpp"
 #include "store/rows.hpp"
 
 #include <chrono>
@@ -13,7 +13,7 @@ namespace callhook::pipeline {
 /// The call that a message belongs to: the one its link names; else, of the calls of the same visitor at most
 /// `window` from it, the nearest in time (of two equally near the one with the smaller id); else none.
 /// Depends on the set of calls alone, so it comes out the same in whichever order message and calls arrived.
-message_tie tie_message(
+records::message_tie tie_message(
     const store::message_row& message, const std::vector<store::call_time>& calls, std::chrono::seconds window
 );
 

@@ -1,6 +1,7 @@
 #include "pipeline/rebuild.hpp"
 
 #include "pipeline/call_book.hpp"
+#include "pipeline/decoding.hpp"
 #include "pipeline/message_ties.hpp"
 #include "store/rebuild_store.hpp"
 
@@ -34,13 +35,10 @@ public:
 
 private:
     template <class Fact>
-    std::optional<Fact> decode(const store::pending_delivery& d) {
+    std::optional<Fact> read(const store::pending_delivery& d) {
         ++report_.deliveries;
-        const auto decoder = decoders_.find(d.source);
-        if (decoder != decoders_.end()) {
-            auto read = decoder->second->decode(d.source, d.body);
-            if (auto* fact = std::get_if<Fact>(&read)) return std::move(*fact);
-        }
+        auto what = decode(decoders_, d);
+        if (auto* fact = std::get_if<Fact>(&what)) return std::move(*fact);
         ++report_.unreadable;
         return {};
     }
@@ -60,7 +58,7 @@ private:
                     close();
                     current = key;
                 }
-                if (auto fact = decode<lifecycle::call_fact>(d.delivery)) {
+                if (auto fact = read<lifecycle::call_fact>(d.delivery)) {
                     facts.insert({std::move(*fact), d.delivery.from, d.delivery.received_at, d.delivery.id});
                 }
             }
@@ -97,7 +95,7 @@ private:
             std::vector<store::visitor_key> visitors;
             std::vector<uuid> ids;
             for (auto& d : page) {
-                const auto fact = decode<lifecycle::message_fact>(d.delivery);
+                const auto fact = read<lifecycle::message_fact>(d.delivery);
                 if (!fact) continue;
                 rows.push_back(make_message_row(*fact, d.delivery.id, d.delivery.received_at));
                 const auto& row = rows.back();

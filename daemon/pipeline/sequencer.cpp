@@ -110,7 +110,7 @@ void sequencer::work(bool woken) {
     if (!leading()) take_lead();
     keep_partitions();
     if (woken) take_batches();
-    if (const auto waiting = look(); waiting.deliveries > 0 || waiting.overdue)
+    if (const auto waiting = look(); waiting.deliveries > 0 || waiting.overdue || waiting.gaps)
         take_batches();
     else
         lag_seconds_.set(0);

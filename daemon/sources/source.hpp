@@ -32,6 +32,12 @@ public:
     /// Reads the whole body. Never throws on bad input: what cannot be read comes back as `unreadable` with
     /// the place and the reason. `source` is the configured name that the fact is filed under.
     [[nodiscard]] virtual lifecycle::decoded decode(std::string_view source, std::string_view body) const = 0;
+
+    /// Reads one call's record as the vendor's API gives it (`call_page::records`): a fact of kind
+    /// `observed`, or `unreadable` likewise. Unknown keys are not kept: a value that changes at every look
+    /// would make every look news, and the stored delivery has them all.
+    [[nodiscard]] virtual lifecycle::decoded decode_record(std::string_view source, std::string_view body)
+        const = 0;
 };
 
 /// The decoder of each configured source, by name.

@@ -23,6 +23,7 @@ constexpr query totals[] = {
     {"messages", "SELECT count(*) FROM messages"},
     {"events", "SELECT count(*) FROM events"},
     {"feed position", "SELECT position FROM feed_head"},
+    {"dead jobs", "SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL"},
 };
 
 /// Each counts what is wrong.
@@ -63,6 +64,13 @@ constexpr query checks[] = {
     {"every decided message has its record",
      "SELECT count(*) FROM outcomes o WHERE o.message_id IS NOT NULL "
      "AND NOT EXISTS (SELECT FROM messages m WHERE m.id = o.message_id)"},
+    // Events below the floor have expired.
+    {"every told gap report has its event",
+     "SELECT count(*) FROM gaps g, feed_head h WHERE g.position > h.floor "
+     "AND NOT EXISTS (SELECT FROM events e WHERE e.position = g.position AND e.type = 'gap.found')"},
+    {"every gap report counts its calls",
+     "SELECT count(*) FROM gaps g "
+     "WHERE g.calls <> (SELECT count(DISTINCT k.call_id) FROM gap_calls k WHERE k.gap = g.id)"},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/backfill_store.hpp"
 #include "store/rows.hpp"
 #include "store/settings.hpp"
 
@@ -76,6 +77,39 @@ struct quarantined_delivery {
     std::size_t size = 0;
 };
 
+/// A gap report as it is listed.
+struct listed_gap {
+    uuid id{};
+    std::string source{};
+    utc_time found_at{};
+    std::string found_by{};
+    utc_time from{};
+    utc_time to{};
+    std::int64_t calls = 0;
+    /// How many webhooks of each event are missing, in the order of the events' names.
+    std::vector<std::pair<std::string, std::int64_t>> events{};
+    /// Of the missing webhooks, how many have come after all.
+    std::int64_t came_late = 0;
+};
+
+/// A missing webhook of one report.
+struct gap_call {
+    std::int64_t call_id = 0;
+    std::string event{};
+    /// The call's phase now; empty where the call is not known (yet).
+    std::string phase{};
+    /// When the webhook came after all.
+    std::optional<utc_time> came_at{};
+};
+
+/// A widget that the API lists and that has never sent a webhook.
+struct silent_widget {
+    std::string source{};
+    widget_row widget{};
+    /// Calls of it that are known, all from the API.
+    std::int64_t calls = 0;
+};
+
 /// What operators count.
 struct ledger_counts {
     std::int64_t quarantined = 0;
@@ -109,6 +143,19 @@ public:
     /// there were.
     std::size_t retry_quarantined(const std::vector<uuid>& ids);
     ledger_counts counts();
+
+    /// Newest first, of one source or of all; `before` is the last id of the page before.
+    std::vector<listed_gap> gaps(
+        const std::optional<std::string>& source, const std::optional<uuid>& before, std::size_t limit
+    );
+    std::optional<listed_gap> gap(const uuid& id);
+    /// All missing webhooks of one report, by call and event.
+    std::vector<gap_call> gap_calls(const uuid& id);
+    std::vector<silent_widget> silent_widgets();
+    /// Waiting and dead jobs, the dead first, then the longest due; only dead ones where `dead_only`.
+    std::vector<job> jobs(bool dead_only, std::size_t limit);
+    /// Makes dead jobs due again, with a new budget; all of them where `ids` is empty. How many there were.
+    std::size_t retry_jobs(const std::vector<std::int64_t>& ids, utc_time now);
 
 private:
     struct impl;

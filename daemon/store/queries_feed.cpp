@@ -23,11 +23,7 @@ constexpr statement read_events{
     "ORDER BY e.position"};
 
 parameter list_of(const std::vector<std::string>& values) {
-    if (values.empty()) return {};
-    array_literal list;
-    for (const auto& v : values)
-        list.add(std::string_view{v});
-    return list.take();
+    return values.empty() ? parameter{} : parameter{array_of(values)};
 }
 
 bool has(const std::vector<std::string>& wanted, const std::string& value) {

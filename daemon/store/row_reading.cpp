@@ -2,15 +2,6 @@
 
 namespace callhook::store {
 
-namespace {
-
-std::optional<utc_time> optional_time(const pqxx::field& field) {
-    if (field.is_null()) return {};
-    return time_of(field);
-}
-
-}  // namespace
-
 std::string_view to_string(verdict v) noexcept {
     switch (v) {
         case verdict::applied:
@@ -72,6 +63,27 @@ feed_head read_head(const pqxx::row& row) {
         row[2].as<std::int64_t>(),
         row[3].as<std::int64_t>(),
         time_of(row[4])};
+}
+
+job read_job(const pqxx::row& row) {
+    job out;
+    out.id = row[0].as<std::int64_t>();
+    out.source = row[1].c_str();
+    out.kind = row[2].c_str();
+    out.call_id = row[3].as<std::int64_t>();
+    out.reason = row[4].c_str();
+    out.due_at = time_of(row[5]);
+    out.generation = row[6].as<std::int64_t>();
+    out.looks = row[7].as<int>();
+    out.attempts = row[8].as<int>();
+    out.dead_at = optional_time(row[9]);
+    out.last_error = row[10].c_str();
+    return out;
+}
+
+std::optional<utc_time> optional_time(const pqxx::field& field) {
+    if (field.is_null()) return {};
+    return time_of(field);
 }
 
 }  // namespace callhook::store

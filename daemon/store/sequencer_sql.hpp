@@ -96,7 +96,17 @@ inline constexpr statement write_head{
 inline constexpr statement read_backlog{
     "read_backlog",
     "SELECT (SELECT coalesce(sum(deliveries), 0) FROM pending), "
-    "EXISTS (SELECT FROM calls WHERE due_at <= $1::timestamptz)"};
+    "EXISTS (SELECT FROM calls WHERE due_at <= $1::timestamptz), "
+    "EXISTS (SELECT FROM gaps WHERE position IS NULL)"};
+
+inline constexpr statement read_untold_gaps{
+    "read_untold_gaps",
+    "SELECT g.id, g.source, g.found_at, g.found_by, g.from_at, g.to_at, k.call_id, k.event "
+    "FROM (SELECT * FROM gaps WHERE position IS NULL ORDER BY id LIMIT $1::bigint) g "
+    "LEFT JOIN gap_calls k ON k.gap = g.id ORDER BY g.id, k.call_id, k.event"};
+
+inline constexpr statement mark_gap_told{
+    "mark_gap_told", "UPDATE gaps SET position = $2::bigint WHERE id = $1::uuid"};
 
 inline constexpr statement try_lead{
     "try_lead", "SELECT pg_try_advisory_lock(hashtext('callhook.sequencer'))"};

@@ -67,7 +67,7 @@ std::optional<int> sequencer_store::ensure_partitions() {
 sequencer_store::backlog sequencer_store::read_backlog(utc_time now) {
     return impl_->db.run("look for work", [&](pqxx::nontransaction& tx) {
         const auto row = impl_->db.exec(tx, sql::read_backlog, to_rfc3339(now))[0];
-        return backlog{row[0].as<std::size_t>(), row[1].as<bool>()};
+        return backlog{row[0].as<std::size_t>(), row[1].as<bool>(), row[2].as<bool>()};
     });
 }
 

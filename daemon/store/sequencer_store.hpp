@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/backfill_store.hpp"
 #include "store/rows.hpp"
 #include "store/settings.hpp"
 
@@ -40,6 +41,11 @@ public:
     virtual std::vector<call_time> calls_of(const std::vector<visitor_key>& visitors) = 0;
     virtual void write_messages(const std::vector<message_row>& rows) = 0;
 
+    /// Reports that no event tells of yet, at most `most`, the oldest first.
+    virtual std::vector<gap_report> untold_gaps(std::size_t most) = 0;
+    /// Remembers the position of a report's event.
+    virtual void mark_gap_told(const uuid& id, std::int64_t position) = 0;
+
     virtual void append_outcomes(const std::vector<outcome_row>& rows) = 0;
     virtual void append_events(const std::vector<event_row>& rows, utc_time recorded_at) = 0;
 
@@ -69,10 +75,11 @@ public:
     /// among them.
     std::optional<int> ensure_partitions();
 
-    /// What waits: so many deliveries, and whether a call is past its time.
+    /// What waits: so many deliveries, and whether a call is past its time or a gap report is to be told.
     struct backlog {
         std::size_t deliveries = 0;
         bool overdue = false;
+        bool gaps = false;
     };
     backlog read_backlog(utc_time now);
 

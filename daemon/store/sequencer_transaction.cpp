@@ -153,6 +153,30 @@ public:
         );
     }
 
+    std::vector<gap_report> untold_gaps(std::size_t most) override {
+        std::vector<gap_report> out;
+        for (const auto& row : db_.exec(tx_, sql::read_untold_gaps, std::to_string(most))) {
+            const auto id = uuid_of(row[0]);
+            if (out.empty() || out.back().id != id) {
+                out.push_back(
+                    {id,
+                     row[1].c_str(),
+                     time_of(row[2]),
+                     row[3].c_str(),
+                     time_of(row[4]),
+                     time_of(row[5]),
+                     {}}
+                );
+            }
+            if (!row[6].is_null()) out.back().missing.push_back({row[6].as<std::int64_t>(), row[7].c_str()});
+        }
+        return out;
+    }
+
+    void mark_gap_told(const uuid& id, std::int64_t position) override {
+        db_.exec(tx_, sql::mark_gap_told, to_string(id), std::to_string(position));
+    }
+
     void append_outcomes(const std::vector<outcome_row>& rows) override {
         if (rows.empty()) return;
         copy_writer copy{tx_, "outcomes", "delivery_id,seq,result,source,event,call_id,message_id,reason"};

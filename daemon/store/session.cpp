@@ -261,6 +261,13 @@ std::string array_literal::take() {
     return std::move(text_);
 }
 
+std::string array_of(const std::vector<std::string>& values) {
+    array_literal list;
+    for (const auto& v : values)
+        list.add(std::string_view{v});
+    return list.take();
+}
+
 parameter text_of(const std::optional<utc_time>& at) {
     return at ? parameter{to_rfc3339(*at)} : parameter{};
 }

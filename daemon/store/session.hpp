@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 namespace callhook::store {
 
@@ -169,6 +170,8 @@ private:
     void separate();
     std::string text_ = "{";
 };
+
+std::string array_of(const std::vector<std::string>& values);
 
 inline parameter text_of(const std::optional<std::int64_t>& value) {
     return value ? parameter{std::to_string(*value)} : parameter{};

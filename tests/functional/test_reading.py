@@ -3,6 +3,7 @@
 import pytest
 from support.daemon import wait_until
 from support.payloads import body, call_event, documented, message
+from support.metrics import metric
 
 METRICS = [
     "callhook_deliveries_total",
@@ -188,17 +189,6 @@ def test_a_daemon_that_starts_before_its_database_becomes_ready_when_it_comes(ma
     daemon.deliver(documented()["call.new"])
     daemon.settle()
     assert daemon.call(3419)["call"]["phase"] == "new"
-
-
-def metric(daemon, name, **labels):
-    """The sum of a metric's samples that have these labels."""
-    total = None
-    for line in daemon.api("/metrics").body.decode().splitlines():
-        if line.startswith("#") or line.split("{")[0].split(" ")[0] != name:
-            continue
-        if all(f'{key}="{value}"' in line for key, value in labels.items()):
-            total = (total or 0.0) + float(line.rsplit(" ", 1)[1])
-    return total
 
 
 def test_metrics_have_the_documented_names_and_the_right_counts(daemon):

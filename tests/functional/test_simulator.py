@@ -8,6 +8,7 @@ import sys
 import pytest
 from callpage_simulator import Options, main, plan, send
 from support.daemon import wait_until
+from support.expected import comparable, expected_record
 from support.feed import assert_contiguous, read_feed
 from support.payloads import FIELDS, call_event, message
 
@@ -98,3 +99,15 @@ def test_what_the_daemon_makes_of_a_disorderly_stream_is_the_truth(daemon):
         assert len(got) == len(set(got)) and set(got) == wanted, event
     assert len([e for e in events if e["type"] == "new.message"]) == len(planned.messages)
     wait_until(lambda: daemon.audit()[0] == 0, 5, "a balanced ledger")
+
+
+def test_what_the_daemon_shows_of_calls_half_told_is_what_the_vendors_words_say(daemon):
+    planned = plan(Options(calls=150, seed=12, late=0.3, twice=0.3, never=0.3, shuffle=0.5, cancelled=0.3, failed=0.1))
+    daemon.deliver_all(d.body for d in planned.deliveries)
+    daemon.settle()
+    for call_id, visitor in planned.visitors.items():
+        wanted = expected_record(visitor, planned.truths[call_id].sent, asked=False)
+        if wanted is None:
+            assert daemon.api(f"/v1/calls/demo/{call_id}").status == 404
+        else:
+            assert comparable(daemon.call(call_id)["call"]) == wanted

@@ -13,6 +13,7 @@ RANKS = {
     "base": 0,
     "lifecycle": 1,
     "async": 1,
+    "records": 2,
     "store": 2,
     "spool": 2,
     "sources": 2,

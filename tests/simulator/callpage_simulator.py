@@ -3,7 +3,8 @@
 come late, twice, out of order or never, at given odds. The same seed gives the same calls and the same deliveries.
 
 As a program it sends the stream to a hook URL; as a library `plan(options)` gives the deliveries and what is true of each
-call, so that a test can compare.
+call, so that a test can compare. callpage_api.py serves the vendor's REST API from the same calls, as does the program with
+--api-port.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import ipaddress
 import json
 import os
 import queue
+import pathlib
 import random
 import sys
 import threading
 import time
 import urllib.parse
+import zoneinfo
 
 MANAGERS = [
     {"id": 4, "name": "Anna Admin", "tel": "+48570934649", "email": "anna@agency.example"},
@@ -41,8 +44,12 @@ class Options:
     shuffle: float = 0.1  # odds that a call's webhooks come in any order
     late_seconds: float = 5.0
     first_id: int = 10_000
-    start: str = "2026-03-02 09:00:00"  # vendor's local time of the first call
+    start: object = "2026-03-02 09:00:00"  # vendor's local time of the first call, or a datetime
     message_share: float = 0.1  # messages left, as a share of the calls
+    cancelled: float = 0.0  # odds that a scheduled call is cancelled: no webhook tells of it
+    failed: float = 0.0  # odds that a call ordered at once fails: no webhook tells of it
+    zone: str = "Europe/Warsaw"  # of the account
+    real_time: bool = False  # calls are created when they are sent, not 1 to 90 s apart
 
 
 @dataclasses.dataclass
@@ -56,7 +63,7 @@ class Delivery:
 
 @dataclasses.dataclass
 class Truth:
-    """What is so of a call when every one of its webhooks has come."""
+    """What is so of a call when every one of its webhooks has come, and the API has told of the ends without one."""
 
     call_id: int
     events: list  # event names in the vendor's order
@@ -73,10 +80,21 @@ class Plan:
     deliveries: list
     truths: dict  # call id -> Truth
     messages: list  # the data objects of the messages
+    visitors: dict = dataclasses.field(default_factory=dict)  # call id -> Visitor
 
 
 def clock(moment):
     return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def first_moment(options):
+    """The vendor's local time at which the stream starts."""
+    start = options.start
+    if isinstance(start, str):
+        return datetime.datetime.strptime(start, "%Y-%m-%d %H:%M:%S")
+    if start.tzinfo is not None:
+        start = start.astimezone(zoneinfo.ZoneInfo(options.zone)).replace(tzinfo=None)
+    return start.replace(microsecond=0)
 
 
 class Visitor:
@@ -98,6 +116,18 @@ class Visitor:
         self.missed_status = rng.choice(MISSED_STATUSES)
         self.attempts = 1 if self.completed and rng.random() < 0.8 else rng.randint(2, 4)
         self.call = self.make_call() if self.completed else None
+        self.cancelled_at = None
+        self.failed = False
+
+    def end_unheard(self, options):
+        """The ends that no webhook tells of, at their odds; by a generator of its own, so that the others' course stays."""
+        rng = random.Random(f"end {options.seed} {self.id}")
+        if self.scheduled and rng.random() < options.cancelled:
+            self.cancelled_at = self.created + (self.slot - self.created) * rng.random()
+        self.failed = not self.scheduled and rng.random() < options.failed
+        if self.cancelled_at or self.failed:
+            self.completed = self.feedback = False
+            self.call = None
 
     def make_call(self):
         rng, at = self.rng, self.slot or self.created
@@ -151,6 +181,8 @@ class Visitor:
             yield "call.scheduled", {**self.base("call.scheduled", "scheduled"), "fields": None}
         else:
             yield "call.new", {**self.base("call.new", "new"), "fields": None}
+        if self.cancelled_at or self.failed:
+            return
         if not self.completed:
             missed = self.base("call.missed", self.missed_status)
             missed.update(call_attempts_count=self.attempts, fields=None)
@@ -162,9 +194,15 @@ class Visitor:
             yield "data.added", {**self.base("data.added", "completed"), **tail, "fields": self.fields()}
 
     def phase(self):
+        if self.cancelled_at or self.failed:
+            return self.status()
         return "completed" if self.completed else "missed"
 
     def status(self):
+        if self.cancelled_at:
+            return "cancelled"
+        if self.failed:
+            return "failed"
         return "completed" if self.completed else self.missed_status
 
 
@@ -203,13 +241,17 @@ def schedule(rng, options, planned):
 
 def plan(options):
     rng = random.Random(options.seed)
-    moment = datetime.datetime.strptime(options.start, "%Y-%m-%d %H:%M:%S")
+    begin = moment = first_moment(options)
     gap = 1.0 / options.rate if options.rate > 0 else 0.0
-    deliveries, truths, messages = [], {}, []
+    deliveries, truths, messages, visitors = [], {}, [], {}
     for index in range(options.calls):
-        visitor = Visitor(rng, options.first_id + index, moment)
-        moment += datetime.timedelta(seconds=rng.randint(1, 90))
         at = index * gap
+        if options.real_time:
+            moment = begin + datetime.timedelta(seconds=int(at))
+        visitor = Visitor(rng, options.first_id + index, moment)
+        visitor.end_unheard(options)
+        visitors[visitor.id] = visitor
+        moment += datetime.timedelta(seconds=rng.randint(1, 90))
         events = list(visitor.events())
         truth = Truth(
             visitor.id, [e for e, _ in events], visitor.phase(), visitor.feedback, visitor.widget, visitor.phone, visitor.status()
@@ -229,7 +271,7 @@ def plan(options):
         truth.sent = [event for event in truth.events if event in sent]
         deliveries.extend(made)
     deliveries.sort(key=lambda d: (d.at, d.call_id, d.event, d.copy))
-    return Plan(deliveries, truths, messages)
+    return Plan(deliveries, truths, messages, visitors)
 
 
 def stream(options):
@@ -382,15 +424,27 @@ def parse_arguments(arguments):
     parser.add_argument("--late-seconds", type=float, default=default.late_seconds, help="how late at most (default %(default)s)")
     parser.add_argument("--first-id", type=int, default=default.first_id, help="the first call's id (default %(default)s)")
     parser.add_argument("--start", default=default.start, help="vendor's local time of the first call, or 'now' (default %(default)s)")
+    parser.add_argument("--zone", default=default.zone, help="time zone of the vendor's account (default %(default)s)")
+    parser.add_argument("--real-time", action="store_true", help="calls are created when they are sent, not 1 to 90 s apart")
+    parser.add_argument("--cancelled", type=odds, default=0.0, help="odds that a scheduled call is cancelled (default %(default)s)")
+    parser.add_argument("--failed", type=odds, default=0.0, help="odds that a call ordered at once fails (default %(default)s)")
     parser.add_argument("--workers", type=positive(int, 256), default=4, help="connections (default %(default)s)")
     parser.add_argument("--flat-out", action="store_true", help="as fast as the connections can, not at the rate")
+    parser.add_argument("--api-port", type=int, help="serve the REST API too, over TLS on this loopback port, until stopped; 0: any")
+    parser.add_argument("--api-dir", help="folder for ca.pem, server.pem, server.key and api.key, made where they are missing")
+    parser.add_argument("--api-files", action="store_true", help="only make the files in --api-dir")
     parser.add_argument("--dump", action="store_true", help="print the bodies, one a line, and send nothing")
     parser.add_argument("--quiet", action="store_true", help="no progress line")
     parser.add_argument("--allow-remote", action="store_true", help="let the URL be another machine's")
     options = parser.parse_args(arguments)
     if options.start == "now":
-        options.start = clock(datetime.datetime.now())
-    if not options.dump:
+        options.start = datetime.datetime.now(datetime.timezone.utc)
+    if (options.api_files or options.api_port is not None) and not options.api_dir:
+        parser.error("--api-dir is needed: where ca.pem and api.key are to be")
+    if options.api_port is not None and not 0 <= options.api_port <= 65535:
+        parser.error("--api-port is no port")
+    only_api = options.api_files or (options.api_port is not None and not options.url)
+    if not options.dump and not only_api:
         if not options.url:
             parser.error("--url is needed: the hook URL that scripts/run prints")
         if urllib.parse.urlsplit(options.url).scheme != "http":
@@ -417,6 +471,41 @@ def progress_line(planned):
     return show
 
 
+def api_files(directory):
+    """The certificates and the key of the API, kept from an earlier start where they are there."""
+    import callpage_api  # pylint: disable=import-outside-toplevel # it needs this module
+
+    tls = callpage_api.certificates(directory, keep=True)
+    key = pathlib.Path(directory) / "api.key"
+    if not key.exists():
+        key.touch(mode=0o600)
+        key.write_text(callpage_api.KEY + "\n", encoding="ascii")
+    return tls, key.read_text(encoding="ascii").strip()
+
+
+def serve_api(options, planned, stop):
+    """The API of a stream that begins now: a call is there once all its webhooks should have come."""
+    import callpage_api  # pylint: disable=import-outside-toplevel
+
+    tls, key = api_files(options.api_dir)
+    server = callpage_api.ApiServer(key=key, tls=tls, zone=options.zone, port=options.api_port).start()
+    due = {call_id: index / options.rate for index, call_id in enumerate(planned.visitors)}
+    for delivery in planned.deliveries:
+        if delivery.call_id in due and delivery.copy == 1:
+            due[delivery.call_id] = max(due[delivery.call_id], delivery.at)
+
+    def fill():
+        begun = time.monotonic()
+        for call_id, at in sorted(due.items(), key=lambda item: item[1]):
+            if not options.flat_out and stop.wait(max(begun + at - time.monotonic(), 0)):
+                return
+            server.add(planned.visitors[call_id])
+
+    threading.Thread(target=fill, daemon=True).start()
+    print(f"simulator: the API is at {server.url}, with ca.pem and api.key in {options.api_dir}", flush=True)
+    return server
+
+
 def main(arguments=None):
     options = parse_arguments(arguments)
     names = {field.name for field in dataclasses.fields(Options)}
@@ -425,19 +514,30 @@ def main(arguments=None):
         for delivery in planned.deliveries:
             sys.stdout.write(delivery.body.decode() + "\n")
         return 0
+    if options.api_files:
+        api_files(options.api_dir)
+        return 0
     show = None if options.quiet or not sys.stderr.isatty() else progress_line(len(planned.deliveries))
     stop = threading.Event()
+    api = serve_api(options, planned, stop) if options.api_port is not None else None
+    result = Result()
     begun = time.monotonic()
     try:
-        result = send(options.url, planned.deliveries, options.workers, not options.flat_out, stop=stop, progress=show)
+        if options.url:
+            result = send(options.url, planned.deliveries, options.workers, not options.flat_out, stop=stop, progress=show)
+            took = time.monotonic() - begun
+            if show:
+                sys.stderr.write("\n")
+            print(f"simulator: {len(planned.truths)} calls, {result.total()} webhooks in {took:.1f} s: {result.text()}", flush=True)
+        if api:
+            threading.Event().wait()
     except KeyboardInterrupt:
         stop.set()
         sys.stderr.write("\nstopped\n")
         return 130
-    took = time.monotonic() - begun
-    if show:
-        sys.stderr.write("\n")
-    print(f"simulator: {len(planned.truths)} calls, {result.total()} webhooks in {took:.1f} s: {result.text()}")
+    finally:
+        if api:
+            api.stop()
     return 0 if result.accepted() == result.total() else 1
 
 

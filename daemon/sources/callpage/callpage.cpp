@@ -3,6 +3,7 @@
 #include "base/phone.hpp"
 #include "sources/callpage/interpret.hpp"
 #include "sources/callpage/read.hpp"
+#include "sources/callpage/read_record.hpp"
 
 namespace callhook::sources::callpage {
 
@@ -27,6 +28,13 @@ public:
         const interpreter meaning{zone_, region_, source};
         if (const auto* call = std::get_if<raw_call>(&payload)) return meaning.fact(*call, std::move(extra));
         return meaning.fact(std::get<raw_message>(payload), std::move(extra));
+    }
+
+    [[nodiscard]] lifecycle::decoded decode_record(std::string_view source, std::string_view body)
+        const override {
+        auto record = read_record(body);
+        if (auto* why = std::get_if<lifecycle::unreadable>(&record)) return std::move(*why);
+        return interpreter{zone_, region_, source}.fact(std::get<raw_call>(record), {});
     }
 
 private:

@@ -6,8 +6,9 @@
 #include <memory>
 #include <string>
 
-/// The webhooks of CallPage. Vendor facts are from "CallPage REST and webhook documentation"
-/// (callpage.github.io/documentation-rest), section Webhooks, unless another is named.
+/// The webhooks and call records of CallPage; `rest_client.hpp` is how to ask for records. Vendor facts are
+/// from "CallPage REST and webhook documentation" (callpage.github.io/documentation-rest), section Webhooks,
+/// unless another is named.
 namespace callhook::sources::callpage {
 
 struct settings {
@@ -37,6 +38,12 @@ struct settings {
 /// unreadable: not JSON, not UTF-8 or with a byte order mark; nested deeper than 32; a key twice in one
 /// object; U+0000 in a string; an integer beyond 64 bits; a documented key with a value of another type; an
 /// unknown event; a call without an id above 0.
+///
+/// A record ("Calls, Get History", "Calls, Get Single Call") is `{"data": {...}, "id": ...}` or the inner
+/// object alone, and unreadable for the same reasons. But any value may stand in a wrapper there, an empty
+/// list or object is nothing known under every key, and a value of another type makes a record unreadable
+/// only under `id`, `to`, `human_status` (or `status` in its place), `created_at`, `scheduled_at` and, for a
+/// widget's call, `leadable_id`: elsewhere it is left out, since the documentation shows too few shapes.
 result<std::shared_ptr<const decoder>> make_decoder(const settings& how);
 
 }  // namespace callhook::sources::callpage

@@ -1,5 +1,7 @@
 #include "sources/callpage/canonical.hpp"
 
+#include "sources/callpage/wrapper.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -53,9 +55,9 @@ void write_number(std::string& out, Number value) {
     out.append(text, end);
 }
 
-void write(std::string& out, dom::element value);
+void write(std::string& out, dom::element value, wrappers how);
 
-void write_object(std::string& out, dom::object object) {
+void write_object(std::string& out, dom::object object, wrappers how) {
     std::vector<std::pair<std::string_view, dom::element>> members;
     for (const auto member : object)
         members.emplace_back(member.key, member.value);
@@ -65,31 +67,32 @@ void write_object(std::string& out, dom::object object) {
         out += before;
         write_text(out, key);
         out += ':';
-        write(out, value);
+        write(out, value, how);
         before = ',';
     }
     if (members.empty()) out += '{';
     out += '}';
 }
 
-void write_array(std::string& out, dom::array array) {
+void write_array(std::string& out, dom::array array, wrappers how) {
     out += '[';
     bool first = true;
     for (const auto item : array) {
         if (!first) out += ',';
         first = false;
-        write(out, item);
+        write(out, item, how);
     }
     out += ']';
 }
 
-void write(std::string& out, dom::element value) {
+void write(std::string& out, dom::element value, wrappers how) {
+    if (how == wrappers::dropped) value = without_wrapper(value);
     switch (value.type()) {
         case dom::element_type::OBJECT:
-            write_object(out, as<dom::object>(value));
+            write_object(out, as<dom::object>(value), how);
             break;
         case dom::element_type::ARRAY:
-            write_array(out, as<dom::array>(value));
+            write_array(out, as<dom::array>(value), how);
             break;
         case dom::element_type::STRING:
             write_text(out, as<std::string_view>(value));
@@ -113,9 +116,9 @@ void write(std::string& out, dom::element value) {
 
 }  // namespace
 
-std::string canonical_json(dom::element value) {
+std::string canonical_json(dom::element value, wrappers how) {
     std::string out;
-    write(out, value);
+    write(out, value, how);
     return out;
 }
 

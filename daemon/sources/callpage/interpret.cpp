@@ -17,7 +17,8 @@ std::optional<std::int64_t> id(const raw_id& value) {
 }
 
 std::optional<lifecycle::raw_json> json(const raw_value& value) {
-    return value ? std::optional<lifecycle::raw_json>{{canonical_json(*value)}} : std::nullopt;
+    return value ? std::optional<lifecycle::raw_json>{{canonical_json(*value, wrappers::dropped)}}
+                 : std::nullopt;
 }
 
 /// What the visitor answered. The documentation shows strings only; an answer of another type is kept as its
@@ -27,7 +28,7 @@ std::optional<std::string> answer(const raw_form_field& field) {
     if (!value) return {};
     std::string_view plain;
     if (value->get(plain) == simdjson::SUCCESS) return std::string{plain};
-    return canonical_json(*value);
+    return canonical_json(*value, wrappers::dropped);
 }
 
 std::optional<std::vector<lifecycle::form_field>> form(const std::vector<raw_form_field>& fields) {
@@ -83,6 +84,23 @@ lifecycle::call_fact interpreter::fact(const raw_call& call, lifecycle::extras e
     fields.manager_email = text(call.manager_email);
     fields.call_attempts_count = call.call_attempts_count;
     fields.fields = form(call.fields);
+    fields.widget_name = text(call.widget_name);
+    fields.cancelled_at = time(call.cancelled_at);
+    fields.widget_manager_id = id(call.widget_manager_id);
+    fields.phone_call_id = id(call.phone_call_id);
+    fields.phone_call_sid = text(call.phone_call_sid);
+    fields.phone_call_type = call.phone_call_type;
+    fields.transcribed = json(call.transcribed);
+    fields.scheduled_success = json(call.scheduled_success);
+    fields.rating = json(call.rating);
+    fields.feedback = json(call.feedback);
+    fields.extension = json(call.extension);
+    fields.department = json(call.department);
+    fields.tags = json(call.tags);
+    fields.notes = json(call.notes);
+    fields.utm = json(call.utm);
+    fields.referer = json(call.referer);
+    fields.visited_pages = json(call.visited_pages);
     return out;
 }
 

@@ -33,7 +33,7 @@ using raw_id = std::optional<identifier>;
 using raw_count = std::optional<std::int64_t>;
 using raw_value = std::optional<dom::element>;
 
-/// One entry of `fields` ("Webhooks, data.added").
+/// One entry of `fields` ("Webhooks, data.added") or `call_request_fields` ("Calls, Get History").
 struct raw_form_field {
     raw_id id{};
     raw_text label{};
@@ -42,8 +42,8 @@ struct raw_form_field {
     raw_value value{};
 };
 
-/// A call event as it was written, checked for types and ranges but not yet understood. What it refers to
-/// lives in the thread's parser: good until the same thread reads the next body.
+/// A call event or record as it was written, checked for types and ranges but not yet understood. What it
+/// refers to lives in the thread's parser: good until the same thread reads the next body.
 struct raw_call {
     lifecycle::fact_kind kind{};
     raw_id id{};
@@ -79,6 +79,25 @@ struct raw_call {
     raw_text manager_email{};
 
     std::vector<raw_form_field> fields{};
+
+    // Of records only.
+    raw_text widget_name{};
+    raw_text cancelled_at{};
+    raw_id widget_manager_id{};
+    raw_id phone_call_id{};
+    raw_text phone_call_sid{};
+    raw_count phone_call_type{};
+    raw_value transcribed{};
+    raw_value scheduled_success{};
+    raw_value rating{};
+    raw_value feedback{};
+    raw_value extension{};
+    raw_value department{};
+    raw_value tags{};
+    raw_value notes{};
+    raw_value utm{};
+    raw_value referer{};
+    raw_value visited_pages{};
 };
 
 /// A visitor's message likewise.
@@ -93,6 +112,29 @@ struct raw_message {
     raw_value call_request{};
 };
 
+/// An entry of "Widgets, Get All Widgets".
+struct raw_widget {
+    raw_id id{};
+    raw_text description{};
+    raw_text url{};
+    raw_value enabled{};
+};
+
+/// An entry of "Users, Get All Users" or "Managers, Get All Managers".
+struct raw_person {
+    raw_id id{};
+    raw_id user_id{};
+    raw_text name{};
+    raw_text tel{};
+    raw_text email{};
+};
+
+/// What `meta` says of a list.
+struct raw_meta {
+    raw_count count{};
+};
+
+using raw_record = std::variant<raw_call, lifecycle::unreadable>;
 using raw_payload = std::variant<raw_call, raw_message, lifecycle::unreadable>;
 
 inline constexpr std::string_view message_event = "new.message";

@@ -1,6 +1,7 @@
 #include "sources/callpage/read.hpp"
 
 #include "sources/callpage/document.hpp"
+#include "sources/callpage/read_form.hpp"
 #include "sources/callpage/reader.hpp"
 
 namespace callhook::sources::callpage {
@@ -39,10 +40,7 @@ private:
     bool read_payload(raw_payload& out, dom::object payload);
     bool read_call(raw_call& call, dom::object payload);
     bool read_attempt(raw_call& call, dom::element value);
-    bool read_fields(raw_call& call, dom::element value);
     bool read_message(raw_message& message, dom::object payload);
-
-    static std::optional<bool> nothing_nested(std::string_view, dom::element) { return {}; }
 
     reader in_;
 };
@@ -88,10 +86,10 @@ bool payload_reader::read_call(raw_call& call, dom::object payload) {
     const auto nested = [&](std::string_view key, dom::element value) -> std::optional<bool> {
         if (key == "event") return true;
         if (key == "call_attempt") return read_attempt(call, value);
-        if (key == "fields") return read_fields(call, value);
+        if (key == "fields") return read_form(in_, call.fields, value);
         if (key != "call") return {};
         return in_.in_object(value, [&](dom::object object) {
-            return in_.take_members(call, object, call_keys, nothing_nested);
+            return in_.take_members(call, object, call_keys);
         });
     };
     if (!in_.take_members(call, payload, call_request_keys, nested)) return false;
@@ -107,25 +105,11 @@ bool payload_reader::read_attempt(raw_call& call, dom::element value) {
     const auto nested = [&](std::string_view key, dom::element inner) -> std::optional<bool> {
         if (key != "manager") return {};
         return in_.in_object(inner, [&](dom::object object) {
-            return in_.take_members(call, object, manager_keys, nothing_nested);
+            return in_.take_members(call, object, manager_keys);
         });
     };
     return in_.in_object(value, [&](dom::object object) {
         return in_.take_members(call, object, none, nested);
-    });
-}
-
-bool payload_reader::read_fields(raw_call& call, dom::element value) {
-    return in_.in_list(value, [&](dom::element item) {
-        return in_.in_object(item, [&](dom::object object) {
-            auto& field = call.fields.emplace_back();
-            if (!in_.take_members(field, object, form_field_keys, nothing_nested)) return false;
-            if (field.field_value && field.value) {
-                const path::step down{in_.at, "value"};
-                in_.keep(*field.value);
-            }
-            return true;
-        });
     });
 }
 

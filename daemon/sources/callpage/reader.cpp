@@ -32,18 +32,6 @@ bool all_digits(std::string_view text) {
 
 }  // namespace
 
-bool is_absent(dom::element value) {
-    dom::object object;
-    dom::array array;
-    if (value.is_null()) return true;
-    if (value.get(array) == simdjson::SUCCESS) return array.begin() == array.end();
-    if (value.get(object) != simdjson::SUCCESS) return false;
-    const auto first = object.begin();
-    if (first == object.end()) return true;
-    auto second = first;
-    return ++second == object.end() && (*first).key == "data" && is_absent((*first).value);
-}
-
 bool reader::fail(std::string_view what) {
     failure = at.shown();
     failure += ": ";

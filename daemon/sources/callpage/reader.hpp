@@ -3,20 +3,26 @@
 #include "sources/callpage/canonical.hpp"
 #include "sources/callpage/keys.hpp"
 #include "sources/callpage/path.hpp"
+#include "sources/callpage/wrapper.hpp"
 
 #include <string>
 
 namespace callhook::sources::callpage {
 
-/// Whether the value says nothing: null, an empty list or object (PHP writes either for nothing), or such in
-/// a wrapper.
-bool is_absent(dom::element value);
+/// What a reader puts up with around the values under documented keys.
+enum class tolerance : std::uint8_t {
+    exact,      ///< nothing
+    wrapped,    ///< any may stand in a wrapper, and an empty list or object is nothing known whatever belongs
+                ///< there
+    forgiving,  ///< also, one that does not fit is left out
+};
 
 /// Takes typed values out of a checked document. Each function returns false once something does not fit;
 /// `failure` then says what and where, without any value.
 class reader {
 public:
-    explicit reader(lifecycle::extras* extra) : extra_{extra} {}
+    explicit reader(lifecycle::extras* extra = nullptr, tolerance how = tolerance::exact)
+        : how{how}, extra_{extra} {}
 
     bool take(raw_text& out, dom::element value);
     bool take(raw_id& out, dom::element value);
@@ -25,20 +31,27 @@ public:
 
     /// Takes all values of an object: documented ones go to `out`, those for which `nested(key, value)`
     /// returns a result were read by it, and the others are extras.
-    template <class Raw, class Keys, class Nested>
-    bool take_members(Raw& out, dom::object object, const Keys& keys, Nested&& nested) {
+    template <class Raw, class Keys>
+    bool take_members(Raw& out, dom::object object, const Keys& keys, const auto& nested) {
         for (const auto member : object) {
             const path::step down{at, member.key};
             if (const auto known = find_key(keys, member.key); known != keys.end()) {
-                const auto into = [&](auto where) { return take(out.*where, member.value); };
-                if (!std::visit(into, known->where)) return false;
+                const auto into = [&](auto where) { return take_known(out.*where, member.value); };
+                if (!std::visit(into, known->where) && !forgiven()) return false;
             } else if (const std::optional<bool> read = nested(member.key, member.value)) {
-                if (!*read) return false;
+                if (!*read && !forgiven()) return false;
             } else {
                 keep(member.value);
             }
         }
         return true;
+    }
+
+    template <class Raw, class Keys>
+    bool take_members(Raw& out, dom::object object, const Keys& keys) {
+        return take_members(out, object, keys, [](std::string_view, dom::element) {
+            return std::optional<bool>{};
+        });
     }
 
     /// Calls `read(object)` where the value is an object, in a `{"data": ...}` wrapper or not; an absent one
@@ -61,7 +74,7 @@ public:
             std::size_t index = 0;
             for (const auto item : list) {
                 const path::step down{at, index++};
-                if (!read(item)) return false;
+                if (!read(item) && !forgiven()) return false;
             }
             return true;
         });
@@ -78,8 +91,23 @@ public:
 
     path at{};
     std::string failure{};
+    tolerance how = tolerance::exact;
 
 private:
+    template <class Out>
+    bool take_known(Out& out, dom::element value) {
+        if (how == tolerance::exact) return take(out, value);
+        const auto inner = without_wrapper(value);
+        return is_absent(inner) || take(out, inner);
+    }
+
+    /// Whether what did not fit may be left out; it is forgotten then.
+    bool forgiven() {
+        if (how != tolerance::forgiving) return false;
+        failure.clear();
+        return true;
+    }
+
     template <class Read>
     bool unwrapped(dom::element value, Read&& read) {
         if (is_absent(value)) return true;

@@ -52,6 +52,25 @@ TEST(paging, only_known_parameters_pass) {
     EXPECT_TRUE(only_known(query("x"), {}).has_error());
 }
 
+TEST(paging, a_page_starts_after_the_last_row_of_the_one_before) {
+    EXPECT_EQ(page_of(query(""), 500).value().before, std::nullopt);
+    EXPECT_EQ(page_of(query("limit=7"), 500).value().limit, 7U);
+    const std::string_view id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    EXPECT_EQ(page_of(query("cursor=" + std::string{id}), 500).value().before, parse_uuid(id));
+    for (const char* text : {"cursor=", "cursor=17", "limit=0"})
+        EXPECT_EQ(page_of(query(text), 500).error().code, errc::invalid_input) << text;
+}
+
+TEST(paging, only_a_full_page_has_one_after_it) {
+    struct row {
+        uuid id{};
+    };
+    const std::vector<row> rows(2);
+    EXPECT_TRUE(next_cursor(rows, 3).is_null());
+    EXPECT_EQ(next_cursor(rows, 2).as_string(), to_string(uuid{}));
+    EXPECT_TRUE(next_cursor(std::vector<row>{}, 1).is_null());
+}
+
 TEST(paging, unpack_gives_back_what_pack_took) {
     const auto round_trip = [](std::initializer_list<std::string_view> parts) {
         const std::vector<std::string> expected{parts.begin(), parts.end()};

@@ -84,6 +84,47 @@ TEST(arguments, commands_and_their_options) {
     EXPECT_EQ(parse_as<reference_command>("reference --format=toml").format, shape::toml);
 }
 
+TEST(arguments, backfill) {
+    using namespace std::chrono;
+    using action = backfill_command::action;
+    const auto now = parse_as<backfill_command>("backfill --source my-site");
+    EXPECT_EQ(now.what, action::sweep);
+    EXPECT_EQ(now.source, "my-site");
+    EXPECT_FALSE(now.from || now.to || now.dry_run || now.json);
+
+    const auto range = parse_as<backfill_command>(
+        "backfill --source main --from 2026-03-01T09:00:00+01:00 --to=2026-03-02 --dry-run --json"
+    );
+    EXPECT_EQ(range.what, action::sweep);
+    EXPECT_EQ(range.from, sys_days{2026y / March / 1} + 8h);
+    EXPECT_EQ(range.to, utc_time{sys_days{2026y / March / 2}});
+    EXPECT_TRUE(range.dry_run);
+    EXPECT_TRUE(range.json);
+
+    const auto check = parse_as<backfill_command>("backfill --check --source main --json");
+    EXPECT_EQ(check.what, action::check);
+    EXPECT_TRUE(check.json);
+    const auto forget = parse_as<backfill_command>("backfill --source main --forget-identity");
+    EXPECT_EQ(forget.what, action::forget_identity);
+    EXPECT_FALSE(forget.json);
+}
+
+TEST(arguments, jobs) {
+    using action = jobs_command::action;
+    const auto all = parse_as<jobs_command>("jobs list");
+    EXPECT_EQ(all.what, action::list);
+    EXPECT_FALSE(all.dead || all.json);
+    EXPECT_TRUE(parse_as<jobs_command>("jobs list --dead --json").dead);
+    EXPECT_TRUE(parse_as<jobs_command>("jobs list --dead --json").json);
+
+    const auto retry = parse_as<jobs_command>("jobs retry 7 9223372036854775807 --json");
+    EXPECT_EQ(retry.what, action::retry);
+    EXPECT_EQ(retry.jobs, (std::vector<std::int64_t>{7, 9'223'372'036'854'775'807}));
+    EXPECT_FALSE(retry.all);
+    EXPECT_TRUE(retry.json);
+    EXPECT_TRUE(parse_as<jobs_command>("jobs retry --all").all);
+}
+
 TEST(arguments, the_configuration_file_may_be_named_everywhere) {
     for (const std::string line :
          {"--config f serve",
@@ -96,6 +137,9 @@ TEST(arguments, the_configuration_file_may_be_named_everywhere) {
           "calls show a/1 --config f",
           "calls --config f show a/1",
           "quarantine list --config f",
+          "backfill --source a --config f",
+          "jobs list --config f",
+          "jobs --config f retry 1",
           "reference --config f"}) {
         const auto read = parse(line);
         const auto* understood = std::get_if<arguments>(&read.parsed);
@@ -114,7 +158,7 @@ TEST(arguments, what_cannot_be_understood_ends_with_64_and_a_message) {
         {"bogus", "bogus"},
         {"serv", "did you mean serve?"},
         {"quarantine lst", "lst"},
-        {"backfill", "backfill"},
+        {"backfil", "did you mean backfill?"},
         {"erase", "erase"},
         {"serve --bogus", "--bogus"},
         {"serve extra", "extra"},
@@ -137,6 +181,35 @@ TEST(arguments, what_cannot_be_understood_ends_with_64_and_a_message) {
         {"quarantine retry", "either deliveries or --all"},
         {"quarantine retry --all " + std::string{id}, "either deliveries or --all"},
         {"quarantine retry x", "a UUID"},
+        {"backfill", "--source"},
+        {"backfill --source", "--source"},
+        {"backfill --source Main", "Main is not a source's name"},
+        {"backfill --source a --source b", "--source"},
+        {"backfill --source a b", "b"},
+        {"backfill --source a --from 2026-03-01", "--to"},
+        {"backfill --source a --to 2026-03-01", "--from"},
+        {"backfill --source a --from 2026-03-01 --to 2026-03-01", "--from must be earlier than --to"},
+        {"backfill --source a --from 2026-03-02T00:30:00+01:00 --to 2026-03-01T23:30:00Z", "earlier"},
+        {"backfill --source a --from 2026-03-02 --to 2026-03-01", "--from must be earlier than --to"},
+        {"backfill --source a --from 2026-02-29 --to 2026-03-01", "2026-02-29 is no time"},
+        {"backfill --source a --from 2026-03-01 --to 2026-03-02T10:00:00", "is no time"},
+        {"backfill --source a --from yesterday --to 2026-03-01", "2026-03-01T09:00:00+01:00"},
+        {"backfill --source a --from= --to=2026-03-01", "is no time"},
+        {"backfill --source a --check --forget-identity", "--forget-identity"},
+        {"backfill --source a --check --dry-run", "--check"},
+        {"backfill --source a --check --from 2026-03-01 --to 2026-03-02", "--check"},
+        {"backfill --source a --forget-identity --dry-run", "--forget-identity"},
+        {"backfill --source a --forget-identity --from 2026-03-01 --to 2026-03-02", "--forget-identity"},
+        {"jobs", "required"},
+        {"jobs show", "show"},
+        {"jobs list 1", "1"},
+        {"jobs list --all", "--all"},
+        {"jobs retry", "either jobs or --all"},
+        {"jobs retry --all 1", "either jobs or --all"},
+        {"jobs retry 0", "a job's id"},
+        {"jobs retry 1 x", "a job's id"},
+        {"jobs retry -1", "-1"},
+        {"jobs retry 9223372036854775808", "a job's id"},
         {"reference --format pdf", "neither markdown nor toml"},
     };
     for (const auto& [line, message] : rows) {
@@ -164,6 +237,10 @@ TEST(arguments, help_and_version_go_to_stdout_and_end_with_0) {
           "quarantine --help",
           "quarantine list --help",
           "quarantine retry --help",
+          "backfill --help",
+          "jobs --help",
+          "jobs list --help",
+          "jobs retry --help",
           "reference --help"}) {
         SCOPED_TRACE(line);
         const auto read = parse(line);
@@ -175,10 +252,20 @@ TEST(arguments, help_and_version_go_to_stdout_and_end_with_0) {
     }
     const auto help = parse("--help").out;
     for (const std::string word :
-         {"Examples:", "Exit codes:", "64", "69", "70", "77", "78", "quarantine", "reference"}) {
+         {"Examples:",
+          "Exit codes:",
+          "64",
+          "69",
+          "70",
+          "77",
+          "78",
+          "quarantine",
+          "backfill",
+          "jobs",
+          "reference"}) {
         EXPECT_THAT(help, HasSubstr(word));
     }
-    EXPECT_THAT(help, Not(HasSubstr("backfill")));
+    EXPECT_THAT(parse("backfill --help").out, HasSubstr("2026-03-01 is midnight UTC"));
     EXPECT_THAT(parse("audit --help").out, Not(HasSubstr("Examples:")));
     EXPECT_EQ(parse("--version").out, "callhookd " + std::string{version} + "\n");
 }

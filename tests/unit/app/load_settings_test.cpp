@@ -63,6 +63,46 @@ TEST(load_settings, environment_goes_before_file_before_default) {
     EXPECT_EQ(values.sources.at(0).time_zone, "Europe/London");
 }
 
+TEST(load_settings, backfill_at_the_edges_of_its_rules) {
+    const scratch_folder folder;
+    auto environment = enough();
+    environment["CALLHOOK_BACKFILL_SWEEP_OVERLAP"] = "0s";
+    environment["CALLHOOK_SOURCES_MAIN_API_BURST"] = "1";
+    const auto outcome = load(
+        folder,
+        R"(
+        [backfill]
+        enabled = false
+        detail_delay = "0s"
+        retry_first = "10ms"
+        retry_longest = "10ms"
+        job_lease = "1s"
+        request_timeout = "999ms"
+        job_attempts = 1
+        [sources.main]
+        api_url = "https://[2001:DB8::1]:8443"
+        api_requests_per_minute = 60000
+    )",
+        environment
+    );
+    ASSERT_TRUE(outcome.ok());
+    const auto& backfill = outcome.values.backfill;
+    EXPECT_FALSE(backfill.enabled);
+    EXPECT_EQ(backfill.sweep_overlap, 0s);
+    EXPECT_EQ(backfill.sweep_interval, 10min);
+    EXPECT_EQ(backfill.detail_delay, 0s);
+    EXPECT_EQ(backfill.retry_longest, 10ms);
+    EXPECT_EQ(backfill.request_timeout, 999ms);
+    EXPECT_EQ(backfill.job_attempts, 1U);
+    EXPECT_EQ(backfill.max_answer, 8U << 20);
+    const auto& source = outcome.values.sources.at(0);
+    EXPECT_TRUE(source.api_key.empty());
+    EXPECT_EQ(source.api_url, "https://[2001:DB8::1]:8443");
+    EXPECT_EQ(source.api_requests_per_minute, 60'000U);
+    EXPECT_EQ(source.api_burst, 1U);
+    EXPECT_EQ(source.api_concurrency, 2U);
+}
+
 struct refusal {
     std::string_view document;
     std::string_view key;
@@ -180,6 +220,68 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
          "lower it"},
         {"inbox.batch_bytes = '65MiB'", "inbox.batch_bytes", "65MiB", "inbox.queue_bytes, 64MiB", "lower it"},
         {"inbox.queue_bytes = '64KiB'", "hooks.max_body", "1MiB", "inbox.queue_bytes, 64KiB", "lower it"},
+        {"backfill.sweep_interval = '999ms'", "backfill.sweep_interval", "999ms", "too small", "1s to 168h"},
+        {"backfill.settle = '99ms'", "backfill.settle", "99ms", "too small", "100ms to 24h"},
+        {"backfill.poll_interval = '9ms'", "backfill.poll_interval", "9ms", "too small", "10ms to 1m"},
+        {"backfill.page_size = 1001", "backfill.page_size", "1001", "too large", "1 to 1000"},
+        {"backfill.jobs_at_once = 65", "backfill.jobs_at_once", "65", "too large", "1 to 64"},
+        {"backfill.job_attempts = 0", "backfill.job_attempts", "0", "too small", "1 to 100"},
+        {"backfill.breaker_failures = 1001", "backfill.breaker_failures", "1001", "too large", "1 to 1000"},
+        {"backfill.breaker_pause = '9ms'", "backfill.breaker_pause", "9ms", "too small", "10ms to 1h"},
+        {"backfill.max_answer = '1KiB'", "backfill.max_answer", "1KiB", "too small", "64KiB to 256MiB"},
+        {"backfill.sweep_intervall = '5m'",
+         "backfill.sweep_intervall",
+         "***",
+         "unknown key",
+         "backfill.sweep_interval?"},
+        {"backfill.retry_longest = '4s'",
+         "backfill.retry_longest",
+         "4s",
+         "less than backfill.retry_first, 5s",
+         "raise it"},
+        {"backfill.retry_first = '11m'",
+         "backfill.retry_longest",
+         "10m",
+         "backfill.retry_first, 11m",
+         "raise"},
+        {"backfill.request_timeout = '2m'",
+         "backfill.request_timeout",
+         "2m",
+         "not less than backfill.job_lease, 2m",
+         "raise backfill.job_lease"},
+        {"backfill.job_lease = '30s'",
+         "backfill.request_timeout",
+         "30s",
+         "backfill.job_lease, 30s",
+         "lower it"},
+        {"sources.main.api_url = 'core.callpage.io'",
+         "sources.main.api_url",
+         "core.callpage.io",
+         "does not start with https://",
+         "https://core.callpage.io"},
+        {"sources.main.api_url = 'http://core.callpage.io'",
+         "sources.main.api_url",
+         "http://core.callpage.io",
+         "is not https://",
+         "https://core.callpage.io"},
+        {"sources.main.api_url = 'https://core.callpage.io/api'",
+         "sources.main.api_url",
+         "https://core.callpage.io/api",
+         "does not end after host and port",
+         "a port"},
+        {"sources.main.api_url = 'https://core.callpage.io:0'",
+         "sources.main.api_url",
+         "https://core.callpage.io:0",
+         "port",
+         "a port"},
+        {"sources.main.api_url = ''", "sources.main.api_url", "", "does not start with https://", "https://"},
+        {"sources.main.api_requests_per_minute = 0",
+         "sources.main.api_requests_per_minute",
+         "0",
+         "too small",
+         "1 to 60000"},
+        {"sources.main.api_burst = 1001", "sources.main.api_burst", "1001", "too large", "1 to 1000"},
+        {"sources.main.api_concurrency = 0", "sources.main.api_concurrency", "0", "too small", "1 to 64"},
     };
     const scratch_folder folder;
     for (const auto& row : rows) {
@@ -332,6 +434,30 @@ TEST(load_settings, a_source_is_needed_only_where_it_is_used) {
     request.file = folder.write("callhookd.toml", "sources.main.secret_files = ['/nonexistent/not-for-you']");
     request.needs_secrets = false;
     EXPECT_TRUE(load_settings(request).ok());
+}
+
+TEST(load_settings, api_keys_are_read_only_where_they_are_used) {
+    const scratch_folder folder;
+    load_request request;
+    request.environment = enough();
+    request.file = folder.write("callhookd.toml", "sources.main.api_key_file = '/nonexistent/key'");
+    EXPECT_THAT(
+        problem_of(load_settings(request), "sources.main.api_key_file").reason, HasSubstr("does not exist")
+    );
+    request.needs_api_keys = false;
+    EXPECT_TRUE(load_settings(request).ok());
+
+    // A command that only asks the API needs no secret of the hook.
+    folder.write("key", "abc");
+    request.file = folder.write(
+        "callhookd.toml", "[sources.main]\nsecret_files = ['/nonexistent/x']\napi_key_file = 'key'"
+    );
+    request.environment.erase("CALLHOOK_SOURCES_MAIN_SECRETS");
+    request.needs_secrets = false;
+    request.needs_api_keys = true;
+    const auto outcome = load_settings(request);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome.values.sources.at(0).api_key.reveal(), "abc");
 }
 
 }  // namespace

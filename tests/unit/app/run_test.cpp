@@ -62,7 +62,9 @@ TEST(run, a_wrong_configuration_ends_every_command_with_78) {
         {"audit"},
         {"rebuild"},
         {"calls", "show", "main/1"},
-        {"quarantine", "list"}};
+        {"quarantine", "list"},
+        {"backfill", "--source", "main"},
+        {"jobs", "list"}};
     for (auto words : commands) {
         SCOPED_TRACE(words.front());
         words.insert(words.end(), {"--config", file.c_str()});

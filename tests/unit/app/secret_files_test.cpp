@@ -183,6 +183,12 @@ TEST(secret_files, secrets_are_never_repeated) {
         "sources.main.secret_files = ['bad']",
         "sources.main.basic_auth_file = 'bad'",
         "sources.main.basic_auth = '" + hidden + "'",
+        "sources.main.api_key = '" + hidden + "'",
+        "sources.main.api_key_file = '" + hidden + "'",
+        "sources.main.api_key_file = 'bad'",
+        "sources.main.api_ca_file = 'bad'",
+        "sources.main.api_url = 'https://u:" + hidden + "@core.callpage.io'",
+        "sources.main.api_url = 'https://core.callpage.io?key=" + hidden + "'",
         "[sources.main]\nrequired_header = 'X'\nrequired_header_file = 'header'",
     };
     const environment_map environments[] = {
@@ -192,6 +198,9 @@ TEST(secret_files, secrets_are_never_repeated) {
         {{"CALLHOOK_SOURCES_MAIN_SECRETS", hidden + "/," + hidden + "," + hidden}},
         {{"CALLHOOK_SOURCES_MAIN_SECRET_FILES", hidden}},
         {{"CALLHOOK_SOURCES_MAIN_SECRET", hidden}},
+        {{"CALLHOOK_SOURCES_MAIN_API_KEY", hidden}},
+        {{"CALLHOOK_SOURCES_MAIN_API_KEY", hidden + " " + hidden}},
+        {{"CALLHOOK_SOURCES_MAIN_API_KEYS", hidden}},
     };
     for (const auto& document : documents) {
         for (const auto& environment : environments) {

@@ -211,6 +211,73 @@ TEST(correlator, what_only_the_api_tells_is_told_by_callhooks_own_events) {
     EXPECT_TRUE(again.events.empty());
 }
 
+call_fields status_of(const char* status) {
+    call_fields f;
+    f.status = status;
+    return f;
+}
+
+TEST(correlator, a_record_tells_what_no_webhook_told_and_each_thing_once) {
+    fact_set facts;
+    EXPECT_EQ(
+        types(correlate(facts, seen(fact_kind::observed, 1, status_of("completed")))),
+        (std::vector<std::string>{"call.new", "call.completed"})
+    );
+    // The webhooks that come after all are no news but for what they add.
+    const auto late = correlate(facts, seen(fact_kind::completed, 2, completed_fields()));
+    EXPECT_EQ(types(late), std::vector<std::string>{"call.updated"});
+    EXPECT_EQ(late.after.record.phase, phase::completed);
+    EXPECT_EQ(
+        types(correlate(facts, seen(fact_kind::ordered, 3, ordered_fields()))),
+        std::vector<std::string>{"call.updated"}
+    );
+    EXPECT_TRUE(types(correlate(facts, seen(fact_kind::ordered, 4, ordered_fields()))).empty());
+}
+
+TEST(correlator, a_record_tells_the_outcome_alone_where_the_beginning_was_told) {
+    for (const auto kind : {fact_kind::ordered, fact_kind::scheduled}) {
+        fact_set facts;
+        correlate(facts, seen(kind, 1, ordered_fields()));
+        EXPECT_EQ(
+            types(correlate(facts, seen(fact_kind::observed, 2, status_of("manager-failed")))),
+            std::vector<std::string>{"call.missed"}
+        );
+    }
+}
+
+TEST(correlator, a_record_of_a_slot_begins_with_call_scheduled) {
+    fact_set facts;
+    auto fields = status_of("cancelled");
+    fields.scheduled_at = at(3600s);
+    fields.cancelled_at = at(60s);
+    const auto step = correlate(facts, seen(fact_kind::observed, 1, fields));
+    EXPECT_EQ(types(step), (std::vector<std::string>{"call.scheduled", "call.cancelled"}));
+    EXPECT_EQ(step.events.back().time, noon + 60s);
+}
+
+TEST(correlator, a_record_with_an_unknown_status_is_an_update) {
+    fact_set facts;
+    EXPECT_EQ(
+        types(correlate(facts, seen(fact_kind::observed, 1, status_of("on-the-moon")))),
+        std::vector<std::string>{"call.updated"}
+    );
+}
+
+TEST(correlator, the_status_that_a_missed_webhook_carried_is_no_other_outcome_in_a_record) {
+    const auto missed = seen(fact_kind::missed, 1, status_of("failed"));
+    const auto record = seen(fact_kind::observed, 2, status_of("failed"));
+    fact_set facts;
+    correlate(facts, missed);
+    const auto step = correlate(facts, record);
+    EXPECT_EQ(step.after.record.phase, phase::missed);
+    EXPECT_FALSE(has_anomaly(step.after.record, "two_outcomes"));
+    EXPECT_TRUE(std::none_of(step.events.begin(), step.events.end(), [](const auto& e) {
+        return e.type == "call.failed";
+    }));
+    // Whichever came first.
+    EXPECT_EQ(record_of({record, missed}), record_of({missed, record}));
+}
+
 TEST(fold, changeable_fields_go_to_the_latest_look_and_fixed_ones_to_the_event) {
     auto hook = completed_fields();
     hook.recording = raw_json{"\"hook\""};

@@ -1,6 +1,6 @@
 #include "pipeline/batch.hpp"
 
-#include "pipeline/record_json.hpp"
+#include "records/record_json.hpp"
 #include "sources/callpage/callpage.hpp"
 
 #include <gtest/gtest.h>
@@ -72,6 +72,16 @@ public:
         for (const auto& row : rows)
             stored_messages[row.id] = row;
     }
+    std::vector<store::gap_report> untold_gaps(std::size_t most) override {
+        std::vector<store::gap_report> out;
+        for (const auto& gap : gaps) {
+            if (!told_gaps.contains(gap.id) && out.size() < most) out.push_back(gap);
+        }
+        return out;
+    }
+    void mark_gap_told(const uuid& id, std::int64_t position) override {
+        EXPECT_TRUE(told_gaps.emplace(id, position).second) << "told twice";
+    }
     void append_outcomes(const std::vector<store::outcome_row>& rows) override {
         outcomes.insert(outcomes.end(), rows.begin(), rows.end());
     }
@@ -85,6 +95,8 @@ public:
     std::map<uuid, store::message_row> stored_messages;
     std::vector<store::outcome_row> outcomes;
     std::vector<store::event_row> events;
+    std::vector<store::gap_report> gaps;
+    std::map<uuid, std::int64_t> told_gaps;
 
 private:
     store::feed_head head_{"0000000a", 0, 0, 0, {}};
@@ -94,11 +106,23 @@ constexpr utc_time now{1'473'340'000s};  // 2016-09-08T13:06:40Z
 
 class batch_test : public ::testing::Test {
 protected:
-    void deliver(std::string body, utc_time at = now) {
+    void deliver(
+        std::string body, utc_time at = now, lifecycle::origin from = lifecycle::origin::webhook
+    ) {
         uuid id;
         id.bytes[15] = static_cast<std::uint8_t>(++count_);
-        tx.pending.push_back({id, "demo", lifecycle::origin::webhook, at, std::move(body)});
+        tx.pending.push_back({id, "demo", from, at, std::move(body)});
     }
+    /// What the vendor's API says of a call.
+    void look_at(int id, const char* status, utc_time at = now) {
+        deliver(
+            R"({"id":)" + std::to_string(id) + R"(,"human_status":")" + status +
+                R"(","to":"+48888888769","leadable_id":3,"created_at":"2016-09-08 15:00:00"})",
+            at,
+            lifecycle::origin::backfill
+        );
+    }
+    json::object event(std::size_t n) const { return parse_json(tx.events.at(n).event).as_object(); }
     batch_report run(utc_time at = now) { return sequence_batch(tx, decoders_, how_, at); }
     std::vector<std::string> types() const {
         std::vector<std::string> out;
@@ -248,6 +272,99 @@ TEST_F(batch_test, what_nests_as_deep_as_a_payload_may_is_kept_and_read_again) {
     deliver(ordered(1, R"(,"email":"a@example.com")"));
     run();
     EXPECT_EQ(tx.events.back().type, "call.updated");
+}
+
+TEST_F(batch_test, what_the_api_told_is_read_as_a_record_and_its_events_say_so) {
+    deliver(ordered(1));
+    look_at(1, "completed", now + 1min);
+    look_at(2, "user-failed", now + 1min);
+    const auto report = run(now + 2min);
+    EXPECT_EQ(types(), (strings{"call.new", "call.completed", "call.new", "call.missed"}));
+    EXPECT_EQ(event(0).at("origin").as_string(), "webhook");
+    for (const std::size_t n : {1U, 2U, 3U})
+        EXPECT_EQ(event(n).at("origin").as_string(), "backfill") << n;
+    EXPECT_EQ(event(1).at("data").as_object().at("phase").as_string(), "completed");
+    for (const auto& o : tx.outcomes)
+        EXPECT_EQ(o.result, store::verdict::applied);
+    EXPECT_EQ(report.deliveries.at({"demo", "record", "applied"}), 2U);
+    EXPECT_EQ(report.deliveries.at({"demo", "call.new", "applied"}), 1U);
+}
+
+TEST_F(batch_test, a_record_that_is_looked_at_again_tells_nothing) {
+    look_at(1, "completed");
+    run();
+    look_at(1, "completed", now + 1h);
+    const auto report = run(now + 1h);
+    EXPECT_EQ(tx.events.size(), 2U);
+    EXPECT_EQ(tx.outcomes.back().result, store::verdict::duplicate);
+    EXPECT_EQ(report.deliveries.at({"demo", "record", "duplicate"}), 1U);
+}
+
+TEST_F(batch_test, the_webhook_after_a_record_does_not_tell_the_outcome_again) {
+    deliver(ordered(1));
+    look_at(1, "user-failed");
+    run();
+    deliver(R"({"data":{"event":"call.missed","id":1,"status":"user-failed"}})");
+    run();
+    EXPECT_EQ(types(), (strings{"call.new", "call.missed", "call.updated"}));
+}
+
+TEST_F(batch_test, neither_is_read_as_the_other) {
+    deliver(ordered(1), now, lifecycle::origin::backfill);
+    deliver(R"({"id":2,"human_status":"completed"})");
+    deliver("[]", now, lifecycle::origin::backfill);
+    const auto report = run();
+    ASSERT_EQ(tx.outcomes.size(), 3U);
+    EXPECT_EQ(tx.outcomes[0].result, store::verdict::applied) << "an event is one more unknown key there";
+    EXPECT_EQ(tx.outcomes[1].result, store::verdict::quarantined);
+    EXPECT_EQ(tx.outcomes[2].result, store::verdict::quarantined);
+    EXPECT_EQ(report.deliveries.at({"demo", "unknown", "quarantined"}), 2U);
+}
+
+TEST_F(batch_test, a_gap_is_told_once_and_remembers_its_position) {
+    uuid id;
+    id.bytes[15] = 200;
+    store::gap_report gap{id, "demo", now - 1s, "sweep", now - 1h, now, {}};
+    gap.missing = {{7, "call.new"}, {7, "call.completed"}, {9, "call.completed"}};
+    tx.gaps.push_back(gap);
+    deliver(ordered(1));
+    const auto report = run();
+    EXPECT_EQ(report.events, 2U);
+    EXPECT_EQ(types(), (strings{"call.new", "gap.found"}));
+    EXPECT_EQ(tx.told_gaps, (std::map<uuid, std::int64_t>{{id, 2}}));
+    EXPECT_EQ(tx.head().position, 2);
+    EXPECT_EQ(tx.events[1].position, 2);
+    EXPECT_EQ(tx.events[1].source, "demo");
+    EXPECT_EQ(tx.events[1].subject, "gaps/" + to_string(id));
+    EXPECT_FALSE(tx.events[1].delivery_id);
+    const auto told = event(1);
+    EXPECT_EQ(told.at("type").as_string(), "gap.found");
+    EXPECT_EQ(told.at("origin").as_string(), "backfill");
+    EXPECT_EQ(told.at("time").as_string(), "2016-09-08T13:06:39Z");
+    EXPECT_EQ(
+        told.at("data"),
+        parse_json(R"({"id":")" + to_string(id) + R"(","source":"demo","found_at":"2016-09-08T13:06:39Z",)"
+                   R"("found_by":"sweep","from":"2016-09-08T12:06:40Z","to":"2016-09-08T13:06:40Z","calls":2,)"
+                   R"("events":{"call.completed":2,"call.new":1},"call_ids":[7,9]})")
+    );
+    run();
+    EXPECT_EQ(tx.events.size(), 2U) << "told once";
+}
+
+TEST_F(batch_test, gaps_are_told_without_any_delivery_and_a_long_one_names_some_of_its_calls) {
+    uuid id;
+    id.bytes[15] = 200;
+    store::gap_report gap{id, "demo", now, "command", now - 1h, now, {}};
+    for (int call = 1; call <= 250; ++call)
+        gap.missing.push_back({call, "call.new"});
+    tx.gaps.push_back(gap);
+    run();
+    ASSERT_EQ(tx.events.size(), 1U);
+    const auto data = event(0).at("data").as_object();
+    EXPECT_EQ(data.at("calls").to_number<int>(), 250);
+    EXPECT_EQ(data.at("call_ids").as_array().size(), 100U);
+    EXPECT_EQ(tx.head().position, 1);
+    EXPECT_TRUE(tx.outcomes.empty());
 }
 
 TEST_F(batch_test, recorded_time_never_goes_back) {

@@ -1,6 +1,6 @@
 #include "lifecycle/correlator.hpp"
-#include "pipeline/fact_codec.hpp"
-#include "pipeline/record_json.hpp"
+#include "records/fact_codec.hpp"
+#include "records/record_json.hpp"
 #include "sources/callpage/callpage.hpp"
 
 #include <gtest/gtest.h>
@@ -51,7 +51,7 @@ public:
         if (length > 0) {
             const auto state = lifecycle::fold(facts);
             auto text =
-                json::serialize(record_json(state.record)) + json::serialize(provenance_json(state.from));
+                json::serialize(records::record_json(state.record)) + json::serialize(records::provenance_json(state.from));
             const auto [known, first] = records.emplace(set, text);
             if (!first) {
                 ASSERT_EQ(known->second, text) << "set " << set;
@@ -102,18 +102,18 @@ TEST(codec, facts_survive_being_stored_and_equal_sets_give_equal_texts) {
     all[0].fact.extra["/data/new_key"].text = R"({"a":[1,"ü"]})";
     all[1].fact.fields.created_at->fit = lifecycle::zone_fit::ambiguous;
     const lifecycle::fact_set facts{all};
-    const auto text = write_facts(facts);
-    const auto again = read_facts(text, {"demo", 3419});
+    const auto text = records::write_facts(facts);
+    const auto again = records::read_facts(text, {"demo", 3419});
     EXPECT_EQ(again, facts);
-    EXPECT_EQ(write_facts(again), text);
+    EXPECT_EQ(records::write_facts(again), text);
     std::reverse(all.begin(), all.end());
-    EXPECT_EQ(write_facts(lifecycle::fact_set{all}), text);
+    EXPECT_EQ(records::write_facts(lifecycle::fact_set{all}), text);
 }
 
 TEST(codec, a_message_survives_being_stored) {
     const auto decoder = sources::callpage::make_decoder({}).value();
     const auto fact = std::get<lifecycle::message_fact>(decoder->decode("demo", payload("new_message")));
-    EXPECT_EQ(read_message_fact(write_message_fact(fact), "demo"), fact);
+    EXPECT_EQ(records::read_message_fact(write_message_fact(fact), "demo"), fact);
 }
 
 }  // namespace

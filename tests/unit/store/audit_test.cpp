@@ -30,8 +30,16 @@ constexpr const char* good_ledger = R"(
     INSERT INTO messages (id, source, content_hash, received_at, fact, record) VALUES (d(4), 'main', '', now(), '', '{}');
     INSERT INTO events (position, recorded_at, type, source, subject, delivery_id, event) VALUES
         (1, now(), 'call.new', 'main', 'calls/1', d(1), '{}'), (2, now(), 'call.missed', 'main', 'calls/2', d(3), '{}'),
-        (3, now(), 'new.message', 'main', 'messages/1', d(4), '{}'), (4, now(), 'call.overdue', 'main', 'calls/1', NULL, '{}');
-    UPDATE feed_head SET position = 4, outcomes = 6;
+        (3, now(), 'new.message', 'main', 'messages/1', d(4), '{}'), (4, now(), 'call.overdue', 'main', 'calls/1', NULL, '{}'),
+        (5, now(), 'gap.found', 'main', 'gaps/1', NULL, '{}');
+    INSERT INTO gaps (id, source, found_at, found_by, from_at, to_at, calls, position) VALUES
+        (d(1), 'main', now(), 'sweep', now(), now(), 2, 5), (d(2), 'main', now(), 'sweep', now(), now(), 1, NULL);
+    INSERT INTO gap_calls (source, call_id, event, gap) VALUES
+        ('main', 1, 'call.missed', d(1)), ('main', 1, 'call.new', d(1)), ('main', 2, 'call.new', d(1)),
+        ('main', 3, 'call.new', d(2));
+    INSERT INTO jobs (source, kind, call_id, reason, due_at, dead_at) VALUES
+        ('main', 'call', 1, 'outcome', now(), now()), ('main', 'call', 2, 'outcome', now(), NULL);
+    UPDATE feed_head SET position = 5, outcomes = 6;
 )";
 
 std::vector<std::string> tripped(const audit_report& report) {
@@ -61,8 +69,8 @@ TEST(audit, a_good_ledger_balances_and_is_counted) {
         totals += total.name + ' ' + std::to_string(total.value) + '\n';
     EXPECT_EQ(
         totals,
-        "deliveries 6\napplied 3\nduplicate 1\nquarantined 1\npending 1\ncalls 2\nmessages 1\nevents 4\nfeed "
-        "position 4\n"
+        "deliveries 6\napplied 3\nduplicate 1\nquarantined 1\npending 1\ncalls 2\nmessages 1\nevents 5\nfeed "
+        "position 5\ndead jobs 1\n"
     );
 }
 
@@ -71,9 +79,9 @@ TEST(audit, expired_events_are_no_holes) {
     db.exec(good_ledger);
     // Only what no delivery needs: the event of a clock is the one that may go without its delivery's.
     db.exec(
-        "UPDATE events SET position = 5 - position, recorded_at = recorded_at + make_interval(secs => "
-        "position); "
-        "UPDATE feed_head SET floor = 1; DELETE FROM events WHERE position = 1"
+        "UPDATE events SET position = 6 - position, recorded_at = recorded_at + make_interval(secs => "
+        "position); UPDATE gaps SET position = 1 WHERE position = 5; "
+        "UPDATE feed_head SET floor = 2; DELETE FROM events WHERE position <= 2"
     );
     const auto report = audit(db.where());
     EXPECT_TRUE(report.balanced()) << testing::PrintToString(tripped(report));
@@ -100,6 +108,8 @@ const std::string no_holes = "feed positions run without holes to the head";
 const std::string call_has_record = "every decided call has its record";
 const std::string record_has_delivery = "every record has a delivery";
 const std::string message_has_record = "every decided message has its record";
+const std::string gap_has_event = "every told gap report has its event";
+const std::string gap_counts_calls = "every gap report counts its calls";
 
 class audit_imbalance : public testing::TestWithParam<imbalance> {};
 
@@ -155,8 +165,8 @@ INSTANTIATE_TEST_SUITE_P(
             "UPDATE events SET position = 1, recorded_at = recorded_at + interval '1 second' WHERE position "
             "= 4",
             {no_holes}},
-        imbalance{"an event above the head", "UPDATE events SET position = 5 WHERE position = 4", {no_holes}},
-        imbalance{"the head went ahead", "UPDATE feed_head SET position = 5", {no_holes}},
+        imbalance{"an event above the head", "UPDATE events SET position = 6 WHERE position = 4", {no_holes}},
+        imbalance{"the head went ahead", "UPDATE feed_head SET position = 6", {no_holes}},
         imbalance{"events below the floor", "UPDATE feed_head SET floor = 1", {no_holes}},
         imbalance{"a call vanished", "DELETE FROM calls WHERE id = 2", {call_has_record}},
         imbalance{
@@ -164,7 +174,15 @@ INSTANTIATE_TEST_SUITE_P(
             "INSERT INTO calls (source, id, phase, at, record, provenance, facts) VALUES ('other', 1, 'new', "
             "now(), '', '', '')",
             {record_has_delivery}},
-        imbalance{"a message vanished", "DELETE FROM messages", {message_has_record}}
+        imbalance{"a message vanished", "DELETE FROM messages", {message_has_record}},
+        imbalance{
+            "a gap told at another event",
+            "UPDATE gaps SET position = 4 WHERE position = 5",
+            {gap_has_event}},
+        imbalance{
+            "a gap told above the head", "UPDATE gaps SET position = 6 WHERE position = 5", {gap_has_event}},
+        imbalance{"a gap without calls", "DELETE FROM gap_calls WHERE gap = d(2)", {gap_counts_calls}},
+        imbalance{"a gap counts too many", "UPDATE gaps SET calls = 3 WHERE calls = 2", {gap_counts_calls}}
     ),
     [](const auto& info) {
         std::string name = info.param.name;
@@ -192,7 +210,9 @@ TEST(audit, every_check_is_planted_above) {
             no_holes,
             call_has_record,
             record_has_delivery,
-            message_has_record})
+            message_has_record,
+            gap_has_event,
+            gap_counts_calls})
     ) << "a new check needs an imbalance that trips it";
 }
 

@@ -1,5 +1,6 @@
 #include "store/migrations.hpp"
 
+#include "base/digest.hpp"
 #include "store/failure.hpp"
 #include "test_database.hpp"
 
@@ -65,6 +66,32 @@ TEST(migrations, starters_at_once_queue) {
         static_cast<std::int64_t>(embedded_migrations().size())
     );
     EXPECT_EQ(db.number("SELECT count(*) FROM feed_head"), 1);
+}
+
+TEST(migrations, backfill_begins_where_the_log_of_an_older_schema_ends) {
+    test_database db{test_database::content::empty};
+    const auto& initial = embedded_migrations().at(0);
+    db.exec(
+        "CREATE SCHEMA callhook; CREATE TABLE callhook.schema_migrations (number int PRIMARY KEY, name text "
+        "NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+    );
+    db.exec(std::string{initial.sql});
+    db.exec(
+        "INSERT INTO schema_migrations (number, name, checksum) VALUES (1, " + sql_text(initial.name) +
+        ", '" + to_hex(sha256(initial.sql)) +
+        "'); UPDATE feed_head SET position = 5, outcomes = 7; "
+        "INSERT INTO calls (source, id, phase, at, record, provenance, facts) VALUES "
+        R"(('main', 1, 'new', now(), '{}', '{}', '[{"kind":"ordered","from":"webhook"}]'), )"
+        R"(('main', 2, 'new', now(), '{}', '{}', '[{"kind":"observed","from":"backfill"}]'))"
+    );
+    const auto epoch = db.text("SELECT epoch FROM feed_head");
+    EXPECT_EQ(read_schema_status(db.where()).pending(), static_cast<int>(embedded_migrations().size()) - 1);
+    EXPECT_TRUE(migrate(db.where()).up_to_date());
+    EXPECT_EQ(db.text("SELECT concat_ws(' ', epoch, position, outcomes) FROM feed_head"), epoch + " 5 7");
+    EXPECT_EQ(db.number("SELECT position FROM backfill_cursor"), 5);
+    EXPECT_EQ(
+        db.text("SELECT string_agg(id || ' ' || by_webhook, ' ' ORDER BY id) FROM calls"), "1 true 2 false"
+    );
 }
 
 TEST(migrations, a_step_of_another_text_is_a_mismatch) {

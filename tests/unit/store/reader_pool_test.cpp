@@ -113,6 +113,36 @@ TEST_F(reader_pool_test, stop_finishes_what_waits_and_refuses_the_rest) {
     pool.stop();
 }
 
+TEST_F(reader_pool_test, backfill_has_a_pool_of_its_own) {
+    backfill_pool writers{db.where(), 1, metrics};
+    const auto ask = [&](auto work) {
+        auto outcome = asio::co_spawn(loop, writers.run(std::move(work)), asio::use_future);
+        loop.restart();
+        loop.run();
+        return outcome.get();
+    };
+    EXPECT_TRUE(ask([](backfill_store& store) { store.open_sources({"main"}, test_time()); }).has_value())
+        << "work may return nothing";
+    const auto states = ask([](backfill_store& store) { return store.states({"main"}); });
+    ASSERT_TRUE(states.has_value());
+    EXPECT_EQ(states->at(0).known_since, test_time());
+    EXPECT_EQ(
+        db.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
+                  "application_name = 'callhook-backfill'"),
+        1
+    );
+    // Its connection breaks while nobody uses it: writing goes on all the same.
+    db.disconnect_others();
+    EXPECT_TRUE(ask([](backfill_store& store) { store.hold_back("key", 1h); }).has_value());
+    EXPECT_EQ(db.number("SELECT count(*) FROM api_paces"), 1);
+    // A thread counts itself out after it has answered.
+    writers.stop();
+    pool.stop();
+    const auto shown = metrics.render();
+    EXPECT_NE(shown.find("callhook_db_pool_in_use{pool=\"reader\"} 0"), std::string::npos) << shown;
+    EXPECT_NE(shown.find("callhook_db_pool_in_use{pool=\"backfill\"} 0"), std::string::npos) << shown;
+}
+
 TEST_F(reader_pool_test, too_many_are_refused_at_once) {
     std::mutex gate;
     std::unique_lock closed{gate};

@@ -189,7 +189,9 @@ void test_database::clear() {
         "DELETE FROM deliveries; DELETE FROM pending; DELETE FROM outcomes; DELETE FROM calls; DELETE FROM "
         "messages; "
         "DELETE FROM events; UPDATE feed_head SET position = 0, floor = 0, outcomes = 0, recorded_at = "
-        "'-infinity'"
+        "'-infinity'; "
+        "DELETE FROM gap_calls; DELETE FROM gaps; DELETE FROM jobs; DELETE FROM source_states; DELETE FROM "
+        "api_paces; DELETE FROM widgets; DELETE FROM backfill_runs; UPDATE backfill_cursor SET position = 0"
     );
 }
 

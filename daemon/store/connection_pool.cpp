@@ -1,4 +1,4 @@
-#include "store/reader_pool.hpp"
+#include "store/connection_pool.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -12,20 +12,29 @@ namespace {
 
 constexpr std::size_t queue_bound = 4'096;
 
+/// As its connections show it, and its gauge.
+template <class Store>
+constexpr const char* role = nullptr;
+template <>
+constexpr const char* role<queries> = "reader";
+template <>
+constexpr const char* role<backfill_store> = "backfill";
+
 }  // namespace
 
-struct reader_pool::impl {
+template <class Store>
+struct connection_pool<Store>::impl {
     std::mutex mutex;
     std::condition_variable changed;
-    std::deque<std::function<void(queries&)>> queue;
+    std::deque<std::function<void(Store&)>> queue;
     bool stopping = false;
     metric_gauge in_use;
     std::vector<std::thread> threads;
 
     void run(const settings& where) {
-        queries q{where, "reader"};
+        Store store{where, role<Store>};
         for (;;) {
-            std::function<void(queries&)> job;
+            std::function<void(Store&)> job;
             {
                 std::unique_lock lock{mutex};
                 changed.wait(lock, [&] { return stopping || !queue.empty(); });
@@ -34,25 +43,30 @@ struct reader_pool::impl {
                 queue.pop_front();
             }
             in_use.add(1);
-            job(q);
+            job(store);
             in_use.add(-1);
         }
     }
 };
 
-reader_pool::reader_pool(const settings& where, std::size_t threads, metrics_registry& metrics)
+template <class Store>
+connection_pool<Store>::connection_pool(const settings& where, std::size_t threads, metrics_registry& metrics)
     : impl_{std::make_unique<impl>()} {
-    impl_->in_use = metrics.gauge("callhook_db_pool_in_use", "Reader connections that run a query now.");
+    impl_->in_use = metrics.gauge(
+        "callhook_db_pool_in_use", "Connections of each pool that are at work now.", {{"pool", role<Store>}}
+    );
     for (std::size_t i = 0; i < threads; ++i) {
         impl_->threads.emplace_back([self = impl_.get(), where] { self->run(where); });
     }
 }
 
-reader_pool::~reader_pool() {
+template <class Store>
+connection_pool<Store>::~connection_pool() {
     stop();
 }
 
-bool reader_pool::submit(std::function<void(queries&)> job) {
+template <class Store>
+bool connection_pool<Store>::submit(std::function<void(Store&)> job) {
     {
         const std::lock_guard lock{impl_->mutex};
         if (impl_->stopping || impl_->queue.size() >= queue_bound) return false;
@@ -62,7 +76,8 @@ bool reader_pool::submit(std::function<void(queries&)> job) {
     return true;
 }
 
-void reader_pool::stop() {
+template <class Store>
+void connection_pool<Store>::stop() {
     {
         const std::lock_guard lock{impl_->mutex};
         impl_->stopping = true;
@@ -72,5 +87,8 @@ void reader_pool::stop() {
         if (t.joinable()) t.join();
     }
 }
+
+template class connection_pool<queries>;
+template class connection_pool<backfill_store>;
 
 }  // namespace callhook::store

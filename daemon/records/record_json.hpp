@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace callhook::pipeline {
+namespace callhook::records {
 
 /// A call record as users see it: typed values, times as RFC 3339 with their offset and the vendor's own text
 /// beside them as `NAME_raw`, phone numbers as E.164 with `NAME_raw` beside them. What is not known is
@@ -45,4 +45,4 @@ struct cloud_event {
 /// read.
 std::string write_event(cloud_event event);
 
-}  // namespace callhook::pipeline
+}  // namespace callhook::records

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace callhook::pipeline {
+namespace callhook::records {
 
 /// A call's facts as the JSON text that `calls.facts` holds: canonical, so equal sets give equal texts.
 std::string write_facts(const lifecycle::fact_set& facts);
@@ -28,4 +28,4 @@ json::value to_json(const lifecycle::raw_json& value);
 json::value to_json(const std::vector<lifecycle::form_field>& value);
 json::value to_json(const lifecycle::extras& value);
 
-}  // namespace callhook::pipeline
+}  // namespace callhook::records

@@ -1,10 +1,10 @@
-#include "pipeline/fact_codec.hpp"
+#include "records/fact_codec.hpp"
 
 #include "base/time_text.hpp"
 
 #include <stdexcept>
 
-namespace callhook::pipeline {
+namespace callhook::records {
 
 namespace {
 
@@ -202,4 +202,4 @@ message_fact read_message_fact(std::string_view text, const std::string& source)
     return fact;
 }
 
-}  // namespace callhook::pipeline
+}  // namespace callhook::records

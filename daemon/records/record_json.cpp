@@ -1,9 +1,9 @@
-#include "pipeline/record_json.hpp"
+#include "records/record_json.hpp"
 
 #include "base/time_text.hpp"
 #include "base/uuid.hpp"
 
-namespace callhook::pipeline {
+namespace callhook::records {
 
 namespace {
 
@@ -139,4 +139,4 @@ std::string write_event(cloud_event event) {
     return json::serialize(out);
 }
 
-}  // namespace callhook::pipeline
+}  // namespace callhook::records

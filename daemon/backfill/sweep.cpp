@@ -1,0 +1,198 @@
+#include "async/breaker.hpp"
+#include "backfill/reconciler.hpp"
+#include "backfill/zone_check.hpp"
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+/// The part of the reconciler that pages through a stretch of the vendor's history.
+namespace callhook::backfill {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::hours longest_piece{24};
+constexpr int page_attempts = 3;
+/// How often a piece is paged through again when calls seem to have slipped between its pages.
+constexpr int passes = 3;
+
+std::chrono::sys_seconds floor_seconds(utc_time at) {
+    return std::chrono::floor<std::chrono::seconds>(at);
+}
+std::chrono::sys_seconds ceil_seconds(utc_time at) {
+    return std::chrono::ceil<std::chrono::seconds>(at);
+}
+
+void count_news(const examined& found, sweep_report& report) {
+    for (const auto& one : found.fresh) {
+        if (one.found.what == difference::unknown_call) ++report.unknown_calls;
+        if (one.found.what == difference::untold) ++report.untold;
+        if (one.found.what == difference::changed) ++report.changed;
+    }
+    report.unchanged += found.unchanged;
+    report.unreadable += found.unreadable;
+    report.others += found.others.size();
+}
+
+}  // namespace
+
+reconciler::task<sweep_report> reconciler::sweep(stretch over, sweep_options options) {
+    const auto opened = co_await open();
+    if (!opened) co_return opened.error();
+    sweeping s{std::move(options), rules()};
+    s.report.over = over;
+    for (const auto& piece : cut(over, longest_piece)) {
+        const auto swept = co_await sweep_piece(piece, s);
+        if (!swept) co_return swept.error();
+    }
+    const auto finished = co_await finish_sweep(s);
+    if (!finished) co_return finished.error();
+    co_return s.report;
+}
+
+/// Pages may shift while they are read: neighbours overlap, repeats are dropped, and where fewer calls came
+/// than the vendor counts, it is all read again.
+reconciler::task<void> reconciler::sweep_piece(stretch piece, sweeping& s) {
+    piece_calls calls;
+    for (int pass = 0; pass < passes; ++pass) {
+        calls.unreadable = 0;
+        std::optional<std::int64_t> count;
+        for (std::size_t offset = 0;;) {
+            const auto before = calls.ids.size() + calls.unreadable;
+            const auto page = co_await sweep_page(piece, offset, s, calls);
+            if (!page) co_return page.error();
+            if (page->count) count = page->count;
+            if (page->records == 0) break;
+            const bool more = count ? offset + page->records < static_cast<std::size_t>(*count)
+                                    : calls.ids.size() + calls.unreadable > before;
+            if (!more) break;
+            offset += std::max<std::size_t>(1, page->records - page->records / 10);
+        }
+        if (!count || calls.ids.size() + calls.unreadable >= static_cast<std::size_t>(*count)) break;
+        log::info("calls slipped between pages, reading them again", {{"source", source_}});
+    }
+    const auto off = zone_error_of_filter(piece.from, piece.to, calls.created_at);
+    if (off && *off != std::chrono::seconds{0}) s.zone_error = *off;
+    co_return outcome<void>{};
+}
+
+reconciler::task<reconciler::page_result> reconciler::sweep_page(
+    stretch piece, std::size_t offset, sweeping& s, piece_calls& calls
+) {
+    s.fetched_at = clock_.now();
+    auto page = co_await fetch_page(piece, offset);
+    if (!page) co_return page.error();
+    const page_result result{page->records.size(), page->count};
+    const auto sequenced = co_await wait_until_sequenced(s.fetched_at);
+    if (!sequenced) co_return sequenced.error();
+    auto compare = [decoder = decoder_,
+                    source = source_,
+                    records = std::move(page->records),
+                    at = s.fetched_at,
+                    rules = s.rules,
+                    seen = s.seen](store::backfill_store& db) {
+        return examine(db, *decoder, source, records, at, rules, *seen);
+    };
+    auto found = co_await ask_store(std::move(compare));
+    if (!found) co_return found.error();
+    calls.ids.insert(found->ids.begin(), found->ids.end());
+    calls.unreadable += found->unreadable;
+    calls.created_at.insert(calls.created_at.end(), found->created_at.begin(), found->created_at.end());
+    s.missing.insert(s.missing.end(), found->missing.begin(), found->missing.end());
+    s.suspects.insert(s.suspects.end(), found->suspects.begin(), found->suspects.end());
+    count_news(*found, s.report);
+    s.report.calls = s.seen->size();
+    if (found->unreadable > 0) {
+        log::warn(
+            "records cannot be read",
+            {{"source", source_}, {"records", found->unreadable}, {"reason", found->unreadable_reason}}
+        );
+    }
+    if (s.options.on_news) {
+        for (const auto& one : found->fresh)
+            s.options.on_news(one);
+    }
+    if (!s.options.dry_run) {
+        s.report.appended += found->fresh.size();
+        const auto merged = co_await merge(std::move(*found), s.fetched_at);
+        if (!merged) co_return merged.error();
+    }
+    if (s.options.go_on && !co_await s.options.go_on(s.report))
+        co_return trouble{"interrupted", true, false};
+    co_return result;
+}
+
+reconciler::task<sources::call_page> reconciler::fetch_page(stretch piece, std::size_t offset) {
+    sources::call_filter filter;
+    filter.from = floor_seconds(piece.from);
+    filter.to = ceil_seconds(piece.to);
+    filter.hidden_too = true;
+    filter.limit = how_.page_size;
+    filter.offset = offset;
+    for (int attempt = 1;; ++attempt) {
+        auto page = co_await api_.calls(filter);
+        if (page) co_return std::move(*page);
+        const auto why = of_api(page.error());
+        if (attempt >= page_attempts || !why.retryable || !why.counts) co_return why;
+        if (!co_await pause(async::backoff(how_.retry_first, how_.retry_longest, attempt, 0.5)))
+            co_return why;
+    }
+}
+
+/// A call that is too young to judge gets the time that its webhooks may take.
+reconciler::task<void> reconciler::await_suspects(sweeping& s) {
+    using std::chrono::milliseconds;
+    constexpr milliseconds step{5'000};
+    const auto settled = s.fetched_at + how_.settle;
+    for (auto now = clock_.now(); now < settled; now = clock_.now()) {
+        const auto left = std::chrono::ceil<milliseconds>(settled - now);
+        if (!co_await pause(std::min(left, step))) co_return trouble{"stopping", true, false};
+        if (s.options.go_on && !co_await s.options.go_on(s.report))
+            co_return trouble{"interrupted", true, false};
+    }
+    const auto sequenced = co_await wait_until_sequenced(clock_.now());
+    if (!sequenced) co_return sequenced.error();
+    auto judge = [source = source_, suspects = s.suspects](store::backfill_store& db) {
+        return still_missing(db, source, suspects);
+    };
+    const auto missing = co_await ask_store(std::move(judge));
+    if (!missing) co_return missing.error();
+    s.missing.insert(s.missing.end(), missing->begin(), missing->end());
+    co_return outcome<void>{};
+}
+
+reconciler::task<void> reconciler::finish_sweep(sweeping& s) {
+    if (s.options.dry_run) {
+        std::set<std::int64_t> calls;
+        for (const auto& m : s.missing)
+            calls.insert(m.call_id);
+        s.report.gap_calls = calls.size();
+        s.report.unsettled = s.suspects.size();
+        co_return outcome<void>{};
+    }
+    if (!s.suspects.empty()) {
+        const auto judged = co_await await_suspects(s);
+        if (!judged) co_return judged.error();
+    }
+    const auto reported = co_await report(std::move(s.missing), s.options.found_by, s.report.over);
+    if (!reported) co_return reported.error();
+    s.report.gap_calls = *reported;
+
+    auto remember = [source = source_, off = s.zone_error, now = clock_.now()](store::backfill_store& db) {
+        db.set_zone_error(source, off, now);
+        return true;
+    };
+    const auto remembered = co_await ask_store(std::move(remember));
+    if (!remembered) co_return remembered.error();
+    if (is_zone_error(s.zone_error)) {
+        log::warn(
+            "the configured time zone disagrees with the API's time filter",
+            {{"source", source_}, {"off_by_seconds", s.zone_error.count()}}
+        );
+    }
+    co_return outcome<void>{};
+}
+
+}  // namespace callhook::backfill
