@@ -217,16 +217,20 @@ reconciler::task<reconciler::look_result> reconciler::look(std::int64_t call_id,
     struct looked {
         examined found;
         std::optional<utc_time> again;
+        std::optional<utc_time> created_at;
     };
     auto compare = [key, when, looks, fetched_at, rules = rules(), decoder = decoder_, text = *record](
                        store::backfill_store& db
                    ) {
         std::set<std::int64_t> seen;
-        looked out{examine(db, *decoder, key.source, {text}, fetched_at, rules, seen), {}};
+        looked out{examine(db, *decoder, key.source, {text}, fetched_at, rules, seen), {}, {}};
         auto facts = stored_facts(db, key);
         auto what = decoder->decode_record(key.source, text);
-        if (auto* fact = std::get_if<lifecycle::call_fact>(&what))
+        if (auto* fact = std::get_if<lifecycle::call_fact>(&what)) {
+            const auto& created = fact->fields.created_at;
+            if (created && created->at) out.created_at = *created->at;
             facts.insert({std::move(*fact), lifecycle::origin::backfill, fetched_at, {}});
+        }
         out.again = next_look(facts, when, looks + 1, fetched_at, fetched_at);
         return out;
     };
@@ -242,8 +246,12 @@ reconciler::task<reconciler::look_result> reconciler::look(std::int64_t call_id,
     const auto merged = co_await merge(std::move(found), fetched_at);
     if (!merged) co_return merged.error();
     if (somebody_else) co_return trouble{"the record is about another call", false, true};
-    const auto reported = co_await report(std::move(missing), "call", {fetched_at, fetched_at});
-    if (!reported) co_return reported.error();
+    // The next sweep reports what it passes over itself, and all of it in one.
+    const auto next_sweep = due_stretch(state_.swept_until, how_.sweep_overlap, how_.first_sweep, fetched_at);
+    if (!compared->created_at || *compared->created_at < next_sweep.from) {
+        const auto reported = co_await report(std::move(missing), "call", {fetched_at, fetched_at});
+        if (!reported) co_return reported.error();
+    }
     co_return look_result{compared->again, true, news};
 }
 

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <tuple>
+
 namespace callhook::backfill {
 namespace {
 
@@ -107,6 +110,7 @@ TEST(missing_webhooks, the_beginning_may_have_been_told_by_either_event) {
         EXPECT_EQ(missing_webhooks(stored, {"call.scheduled", "call.missed"}), strings{"call.missed"});
     }
     EXPECT_EQ(missing_webhooks(fact_set{{completed()}}, {"call.new", "call.completed"}), strings{"call.new"});
+    EXPECT_EQ(missing_webhooks(fact_set{{missed()}}, {"call.new", "call.missed"}), strings{"call.new"});
 }
 
 TEST(missing_webhooks, a_call_with_a_slot_is_expected_to_begin_as_scheduled) {
