@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "simulator"))
 
 from support.cluster import Cluster  # noqa: E402
 from support.daemon import SANITIZER, Daemon  # noqa: E402
+from support.vendor import Vendor  # noqa: E402
 
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
 
@@ -108,6 +109,20 @@ def make_daemon(binary, database, tmp_path):
             one.kill()
         for report in REPORTS:
             assert report not in one.log_text(), one.log_text()[-8000:]
+
+
+@pytest.fixture
+def vendor(tmp_path):
+    """Makes vendors whose API answers for the given calls; ends them all."""
+    made = []
+
+    def make(calls=(), **how):
+        made.append(Vendor(tmp_path / f"vendor{len(made)}", calls, **how))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.stop()
 
 
 @pytest.fixture

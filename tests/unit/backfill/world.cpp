@@ -94,7 +94,7 @@ asio::awaitable<sources::api_result<sources::call_page>> fake_api::calls(sources
     const auto end = std::min(found.size(), filter.offset + std::min(filter.limit, largest_page));
     for (auto i = filter.offset; i < end; ++i)
         page.records.push_back(found[i]->record());
-    if (tells_count) page.count = static_cast<std::int64_t>(found.size());
+    if (tells_count) page.count = static_cast<std::int64_t>(found.size()) + counts_too_many;
     co_return page;
 }
 

@@ -57,6 +57,7 @@ public:
     std::vector<vendor_call> history;
     std::vector<sources::widget> widget_list;
     bool tells_count = true;
+    int counts_too_many = 0;
     std::size_t largest_page = 1'000;
     /// What the next requests fail with, whatever they ask for.
     std::deque<sources::api_failure> failures;

@@ -92,7 +92,7 @@ TEST(zone_of_arrivals, no_zones_are_further_apart_than_that) {
 std::vector<utc_time> calls(seconds off, int count = 97) {
     std::vector<utc_time> out;
     for (int i = 0; i < count; ++i)
-        out.push_back(noon + 24h * i / (count - 1) + off);
+        out.push_back(noon + seconds{24h} * i / (count - 1) + off);
     return out;
 }
 
