@@ -25,7 +25,9 @@ inline trouble of_api(const sources::api_failure& failure) {
     // A key that is refused will be put right by somebody some time, for all jobs at once.
     const bool key = failure.what == kind::unauthorized || failure.what == kind::forbidden;
     const bool whole_api = key || failure.what == kind::paused || failure.what == kind::throttled;
-    return {failure.message, failure.retryable() || key, !whole_api};
+    // A call that a webhook told of just now may not have reached the API yet.
+    const bool not_yet = failure.what == kind::not_found;
+    return {failure.message, failure.retryable() || key || not_yet, !whole_api};
 }
 
 inline trouble of_store(const error& failure) {

@@ -118,8 +118,7 @@ TEST_F(breaker_test, late_failures_of_what_went_out_before_it_opened_do_not_prol
 // backoff -------------------------------------------------------------------------------------------------
 
 TEST(backoff, doubles_with_each_failed_attempt_up_to_the_longest) {
-    for (const auto& [attempts, expected] :
-         std::initializer_list<std::pair<int, std::chrono::milliseconds>>{
+    for (const auto& [attempts, expected] : std::initializer_list<std::pair<int, std::chrono::milliseconds>>{
              {1, 1s}, {2, 2s}, {3, 4s}, {4, 8s}, {5, 10s}, {6, 10s}, {1'000'000'000, 10s}}) {
         EXPECT_EQ(backoff(1s, 10s, attempts, 1), expected) << attempts;
     }

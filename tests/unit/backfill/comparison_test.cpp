@@ -163,7 +163,8 @@ TEST(identity_of_records, the_number_decides_however_it_is_written_and_whatever_
 }
 
 TEST(identity_of_records, where_a_number_cannot_be_read_the_moment_of_the_order_decides) {
-    for (const auto& to : {std::optional<lifecycle::phone_number>{}, {lifecycle::phone_number{"anonymous", {}}}}) {
+    for (const auto& to :
+         {std::optional<lifecycle::phone_number>{}, {lifecycle::phone_number{"anonymous", {}}}}) {
         auto same = fields("completed");
         same.to = to;
         EXPECT_TRUE(compare(fact_set{{ordered()}}, record(same), later).confirms_identity);

@@ -118,9 +118,10 @@ TEST_F(examination_test, of_history_no_webhook_is_expected) {
 }
 
 TEST_F(examination_test, a_call_without_a_readable_time_is_expected_nothing_of) {
-    const auto out =
-        examine({R"({"id":7,"human_status":"completed","to":"+48600000007"})",
-                 R"({"id":8,"human_status":"completed","to":"+48600000008","created_at":"0000-00-00 00:00:00"})"});
+    const auto out = examine(
+        {R"({"id":7,"human_status":"completed","to":"+48600000007"})",
+         R"({"id":8,"human_status":"completed","to":"+48600000008","created_at":"0000-00-00 00:00:00"})"}
+    );
     EXPECT_EQ(out.fresh.size(), 2U);
     EXPECT_TRUE(out.missing.empty());
     EXPECT_TRUE(out.suspects.empty());

@@ -146,7 +146,10 @@ TEST_F(look_test, that_contradicts_an_unknown_identity_stops_all) {
 TEST_F(look_test, waits_for_the_sequencer_and_ends_when_closed) {
     vendor_has(7, 2h);
     const auto id = to_string(store::test_id(1, now() - 1s));
-    db.exec("INSERT INTO pending (batch, first_id, last_id, deliveries) VALUES ('" + id + "', '" + id + "', '" + id + "', 1)");
+    db.exec(
+        "INSERT INTO pending (batch, first_id, last_id, deliveries) VALUES ('" + id + "', '" + id + "', '" +
+        id + "', 1)"
+    );
     const auto with = make_reconciler();
     later(100ms, [&] { with->close(); });
     const auto began = std::chrono::steady_clock::now();

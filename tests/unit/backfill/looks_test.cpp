@@ -108,7 +108,9 @@ TEST(next_look, of_a_missed_call_only_the_form_is_waited_for) {
 }
 
 TEST(missing_parts, are_those_that_such_a_call_can_have) {
-    const auto of = [](lifecycle::call_fields f) { return missing_parts(fold(and_record({}, std::move(f), 1h)).record); };
+    const auto of = [](lifecycle::call_fields f) {
+        return missing_parts(fold(and_record({}, std::move(f), 1h)).record);
+    };
     EXPECT_EQ(of(conversation()), (names{"manager", "recording", "fields"}));
     EXPECT_EQ(of(complete_conversation()), names{});
     EXPECT_EQ(of(fields("user-failed")), names{"fields"});

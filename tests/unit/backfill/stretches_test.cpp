@@ -19,8 +19,7 @@ TEST(cut, neighbours_share_a_moment_and_nothing_is_left_out) {
     const auto pieces = cut(whole, 24h);
     EXPECT_EQ(
         pieces,
-        (std::vector<stretch>{
-            {noon, noon + 24h}, {noon + 24h, noon + 48h}, {noon + 48h, noon + 50h + 1us}})
+        (std::vector<stretch>{{noon, noon + 24h}, {noon + 24h, noon + 48h}, {noon + 48h, noon + 50h + 1us}})
     );
     EXPECT_EQ(cut({noon, noon + 24h + 1us}, 24h).size(), 2U);
 }

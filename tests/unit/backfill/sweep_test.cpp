@@ -45,8 +45,8 @@ protected:
     void leave_pending(std::chrono::seconds ago) {
         const auto id = to_string(store::test_id(1, now() - ago));
         db.exec(
-            "INSERT INTO pending (batch, first_id, last_id, deliveries) VALUES ('" + id + "', '" + id + "', '" +
-            id + "', 1)"
+            "INSERT INTO pending (batch, first_id, last_id, deliveries) VALUES ('" + id + "', '" + id +
+            "', '" + id + "', 1)"
         );
     }
 
@@ -110,7 +110,9 @@ TEST_F(sweep_test, a_call_that_goes_to_another_place_meanwhile_is_found_by_readi
         if (page != 2) return;
         // Calls that were to come go to the front, so that others slip out of the pages to come and these
         // are where nobody looks any more.
-        std::rotate(api.history.begin(), api.history.end() - 15, api.history.end());
+        api.history.splice(
+            api.history.begin(), api.history, std::prev(api.history.end(), 15), api.history.end()
+        );
     };
     const auto report = sweep().value();
     EXPECT_EQ(appended_ids(), all(60));

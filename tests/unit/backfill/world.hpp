@@ -4,11 +4,14 @@
 #include "test_database.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
+#include <list>
 #include <map>
 #include <optional>
 
@@ -21,7 +24,8 @@ class running_clock final : public clock_source {
 public:
     [[nodiscard]] utc_time now() const override {
         const auto ran = std::chrono::steady_clock::now() - began_;
-        return store::test_time() + std::chrono::floor<std::chrono::microseconds>(ran) + std::chrono::microseconds{moved_};
+        return store::test_time() + std::chrono::floor<std::chrono::microseconds>(ran) +
+               std::chrono::microseconds{moved_};
     }
     void move(std::chrono::microseconds by) { moved_ += by.count(); }
 
@@ -54,7 +58,8 @@ public:
     asio::awaitable<sources::api_result<std::vector<sources::person>>> users() override;
     asio::awaitable<sources::api_result<std::vector<sources::person>>> managers(std::int64_t) override;
 
-    std::vector<vendor_call> history;
+    /// A list: tests hold on to its members.
+    std::list<vendor_call> history;
     std::vector<sources::widget> widget_list;
     bool tells_count = true;
     int counts_too_many = 0;
@@ -103,9 +108,13 @@ protected:
     [[nodiscard]] std::vector<std::int64_t> appended_ids() const;
     std::string identity() { return db.text("SELECT identity FROM source_states"); }
     std::string gap_calls() {
-        return db.text("SELECT coalesce(string_agg(call_id || ' ' || event, ', ' ORDER BY call_id, event), '') FROM gap_calls");
+        return db.text(
+            "SELECT coalesce(string_agg(call_id || ' ' || event, ', ' ORDER BY call_id, event), '') FROM "
+            "gap_calls"
+        );
     }
 
+    append_function make_append();
     std::unique_ptr<reconciler> make_reconciler();
     outcome<sweep_report> sweep(reconciler& with, stretch over, sweep_options options = {});
     outcome<sweep_report> sweep(sweep_options options = {});
@@ -118,13 +127,20 @@ protected:
             to.emplace(co_await std::move(w));
         };
         std::exception_ptr broke;
-        asio::co_spawn(loop, keep(std::move(work), out), [&](std::exception_ptr e) { broke = e; });
-        run_until([&] { return out.has_value() || broke; });
+        bool ended = false;
+        asio::co_spawn(loop, keep(std::move(work), out), [&](std::exception_ptr e) {
+            broke = std::move(e);
+            ended = true;
+        });
+        run_until([&] { return ended; });
         if (broke) std::rethrow_exception(broke);
         return std::move(*out);
     }
-    /// Runs the loop until that is so; a test that waits in vain fails.
-    void run_until(const std::function<bool()>& done, std::chrono::seconds longest = std::chrono::seconds{20});
+    /// Runs the loop until that is so. Where it never is, nothing may be unwound that the loop still refers
+    /// to.
+    void run_until(
+        const std::function<bool()>& done, std::chrono::seconds longest = std::chrono::seconds{20}
+    );
     void run_for(std::chrono::milliseconds time);
     /// Does something on the loop a while from now.
     void later(std::chrono::milliseconds after, std::function<void()> what);
@@ -133,6 +149,7 @@ protected:
     running_clock clock;
     metrics_registry metrics;
     asio::io_context loop;
+    asio::executor_work_guard<asio::io_context::executor_type> never_idle{loop.get_executor()};
     store::backfill_pool pool{db.where(), 2, metrics};
     store::backfill_store own_store{db.where(), "test"};
     std::shared_ptr<const sources::decoder> decoder;
@@ -145,6 +162,8 @@ protected:
     std::map<std::int64_t, lifecycle::fact_set> stored;
 
 private:
+    [[nodiscard]] result<void> append_outcome() const;
+
     std::uint32_t deliveries_ = 0;
 };
 

@@ -106,9 +106,7 @@ constexpr utc_time now{1'473'340'000s};  // 2016-09-08T13:06:40Z
 
 class batch_test : public ::testing::Test {
 protected:
-    void deliver(
-        std::string body, utc_time at = now, lifecycle::origin from = lifecycle::origin::webhook
-    ) {
+    void deliver(std::string body, utc_time at = now, lifecycle::origin from = lifecycle::origin::webhook) {
         uuid id;
         id.bytes[15] = static_cast<std::uint8_t>(++count_);
         tx.pending.push_back({id, "demo", from, at, std::move(body)});
@@ -343,9 +341,12 @@ TEST_F(batch_test, a_gap_is_told_once_and_remembers_its_position) {
     EXPECT_EQ(told.at("time").as_string(), "2016-09-08T13:06:39Z");
     EXPECT_EQ(
         told.at("data"),
-        parse_json(R"({"id":")" + to_string(id) + R"(","source":"demo","found_at":"2016-09-08T13:06:39Z",)"
-                   R"("found_by":"sweep","from":"2016-09-08T12:06:40Z","to":"2016-09-08T13:06:40Z","calls":2,)"
-                   R"("events":{"call.completed":2,"call.new":1},"call_ids":[7,9]})")
+        parse_json(
+            R"({"id":")" + to_string(id) +
+            R"(","source":"demo","found_at":"2016-09-08T13:06:39Z",)"
+            R"("found_by":"sweep","from":"2016-09-08T12:06:40Z","to":"2016-09-08T13:06:40Z","calls":2,)"
+            R"("events":{"call.completed":2,"call.new":1},"call_ids":[7,9]})"
+        )
     );
     run();
     EXPECT_EQ(tx.events.size(), 2U) << "told once";
