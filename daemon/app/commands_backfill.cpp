@@ -36,20 +36,6 @@ void print(const json::value& answer) {
     std::cout << json::serialize(answer) << '\n';
 }
 
-/// The sum of what a command's sweeps came to.
-void add(backfill::sweep_report& sum, const backfill::sweep_report& one) {
-    sum.calls += one.calls;
-    sum.unchanged += one.unchanged;
-    sum.unknown_calls += one.unknown_calls;
-    sum.untold += one.untold;
-    sum.changed += one.changed;
-    sum.unreadable += one.unreadable;
-    sum.others += one.others;
-    sum.appended += one.appended;
-    sum.gap_calls += one.gap_calls;
-    sum.unsettled += one.unsettled;
-}
-
 /// One command at work on one source: a loop of its own, with all that the daemon has for it.
 class backfilling {
 public:
@@ -245,7 +231,7 @@ asio::awaitable<bool> backfilling::sweep_over(backfill::stretch over) {
     if (what_.dry_run) options.on_news = [this](const backfill::news& one) { show(one); };
     const auto report = co_await account_.calls().sweep(over, std::move(options));
     if (report) {
-        add(sum_, *report);
+        sum_ += *report;
         done_before_ = static_cast<std::int64_t>(sum_.calls);
         co_return true;
     }

@@ -4,30 +4,36 @@
 
 namespace callhook::async {
 
-bool breaker::allow(time_point now) {
-    if (!open_) return true;
-    if (trying_ || now < retry_at_) return false;
-    trying_ = true;
-    return true;
+std::optional<breaker::leave> breaker::allow(time_point now) {
+    if (!would_allow(now)) return {};
+    if (open_) {
+        trying_ = true;
+        ++turn_;
+    }
+    return leave{turn_};
 }
 
-void breaker::succeeded() {
-    *this = breaker{how_};
+void breaker::succeeded(leave of) {
+    if (of.turn != turn_) return;
+    failures_ = 0;
+    open_ = false;
+    trying_ = false;
+    retry_at_ = time_point::min();
 }
 
-void breaker::failed(time_point now) {
-    // What went out before it opened and fails now tells nothing new.
-    if (open_ && !trying_) return;
+void breaker::failed(leave of, time_point now) {
+    if (of.turn != turn_) return;
     ++failures_;
     if (!open_ && failures_ < how_.failures) return;
     pause_ = open_ ? std::min(pause_ * 2, how_.longest) : how_.pause;
     open_ = true;
     trying_ = false;
+    ++turn_;
     retry_at_ = now + pause_;
 }
 
-void breaker::abandoned() {
-    trying_ = false;
+void breaker::abandoned(leave of) {
+    if (of.turn == turn_) trying_ = false;
 }
 
 std::chrono::milliseconds backoff(

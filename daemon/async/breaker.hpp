@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 
 namespace callhook::async {
 
@@ -19,14 +21,24 @@ public:
 
     explicit breaker(const settings& how) : how_{how} {}
 
-    /// Whether something may go out now. A yes after a pause is a trial: until its end is told, the answer is
-    /// no.
-    bool allow(time_point now);
-    void succeeded();
-    void failed(time_point now);
-    /// What was allowed never went out: neither success nor failure.
-    void abandoned();
+    /// A leave to go out. Its verdict counts only for as long as nothing has changed since it was given: what
+    /// went out before the breaker opened tells nothing of the API after that.
+    struct leave {
+        std::uint64_t turn = 0;
+    };
 
+    /// Leave for something to go out now, or none. After a pause it is for a trial: until that one's end is
+    /// told, nobody else gets any.
+    std::optional<leave> allow(time_point now);
+    void succeeded(leave of);
+    void failed(leave of, time_point now);
+    /// What was allowed never went out: neither success nor failure.
+    void abandoned(leave of);
+
+    /// Whether `allow` would give leave.
+    [[nodiscard]] bool would_allow(time_point now) const noexcept {
+        return !open_ || (!trying_ && now >= retry_at_);
+    }
     [[nodiscard]] bool open() const noexcept { return open_; }
     /// When a trial may go out; in the past where one may now.
     [[nodiscard]] time_point retry_at() const noexcept { return retry_at_; }
@@ -34,6 +46,7 @@ public:
 private:
     settings how_;
     int failures_ = 0;
+    std::uint64_t turn_ = 0;  ///< grows whenever it opens and with each trial
     bool open_ = false;
     bool trying_ = false;
     std::chrono::milliseconds pause_{};

@@ -3,6 +3,8 @@
 #include "base/log.hpp"
 #include "records/fact_codec.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 namespace callhook::backfill {
@@ -38,8 +40,12 @@ bool known_by_inner_id(const fact_table& stored, const lifecycle::call_fact& rec
     const auto found = stored.find({record.key.source, *inner});
     if (found == stored.end()) return false;
     const auto& created = record.fields.created_at;
-    const auto& theirs = found->second.observations().front().fact.fields.created_at;
-    return created && theirs && created->raw == theirs->raw &&
+    const auto made_at_once = [&](const lifecycle::observation& o) {
+        const auto& theirs = o.fact.fields.created_at;
+        return created && theirs && created->raw == theirs->raw;
+    };
+    const auto& facts = found->second.observations();
+    return std::any_of(facts.begin(), facts.end(), made_at_once) &&
            compare(found->second, record, {}).confirms_identity;
 }
 
@@ -112,7 +118,7 @@ examined examine(
             if (fact->fields.phone_call_id) keys.insert({source, *fact->fields.phone_call_id});
             read.emplace_back(std::move(*fact), &record);
         } else {
-            ++out.unreadable;
+            out.unreadable.push_back(std::hash<std::string>{}(record));
             if (const auto* why = std::get_if<lifecycle::unreadable>(&what)) out.unreadable_reason = why->reason;
         }
     }

@@ -42,7 +42,7 @@ struct examined {
     std::vector<suspect> suspects{};
     std::vector<utc_time> created_at{};  ///< of calls without a slot, for the zone check
     std::size_t unchanged = 0;
-    std::size_t unreadable = 0;
+    std::vector<std::size_t> unreadable{};  ///< a hash of each such record
     std::string unreadable_reason{};
     /// Calls whose record is about somebody else.
     std::vector<std::int64_t> others{};

@@ -73,7 +73,7 @@ paced_transport::paced_transport(
 }
 
 bool paced_transport::ready() const {
-    return !closing_.closed() && (!breaker_.open() || breaker_.retry_at() <= steady::now());
+    return !closing_.closed() && breaker_.would_allow(steady::now());
 }
 
 void paced_transport::close() {
@@ -84,21 +84,22 @@ void paced_transport::close() {
 asio::awaitable<sources::api_result<sources::api_answer>> paced_transport::get(sources::api_request what) {
     const auto permit = co_await limiter_.acquire();
     if (!permit) co_return paused("stopping");
-    if (!breaker_.allow(steady::now())) co_return paused("the API is in trouble; asked again later");
+    const auto leave = breaker_.allow(steady::now());
+    if (!leave) co_return paused("the API is in trouble; asked again later");
     const bool may_go = co_await wait_for_slot();
     if (!may_go) {
-        breaker_.abandoned();
+        breaker_.abandoned(*leave);
         co_return paused(closing_.closed() ? "stopping" : "the rate limit cannot be kept without the database");
     }
     auto answer = co_await inner_.get(what);
     if (closing_.closed()) {
-        breaker_.abandoned();
+        breaker_.abandoned(*leave);
         co_return paused("stopping");
     }
     count(
         what, answer ? std::to_string(answer->status) : std::string{sources::to_string(answer.error().what)}
     );
-    co_await learn(answer);
+    co_await learn(answer, *leave);
     co_return answer;
 }
 
@@ -114,15 +115,17 @@ asio::awaitable<bool> paced_transport::wait_for_slot() {
     co_return !closing_.closed();
 }
 
-asio::awaitable<void> paced_transport::learn(const sources::api_result<sources::api_answer>& from) {
+asio::awaitable<void> paced_transport::learn(
+    const sources::api_result<sources::api_answer>& from, async::breaker::leave leave
+) {
     const bool trouble =
         from ? is_trouble(from->status) : from.error().what == api_failure::kind::unreachable;
     const bool was_open = breaker_.open();
     if (trouble) {
-        breaker_.failed(steady::now());
+        breaker_.failed(leave, steady::now());
         last_trouble_ = describe(from);
     } else {
-        breaker_.succeeded();
+        breaker_.succeeded(leave);
     }
     if (breaker_.open() != was_open) {
         open_.set(breaker_.open() ? 1 : 0);

@@ -51,7 +51,9 @@ public:
 
 private:
     boost::asio::awaitable<bool> wait_for_slot();
-    boost::asio::awaitable<void> learn(const sources::api_result<sources::api_answer>& from);
+    boost::asio::awaitable<void> learn(
+        const sources::api_result<sources::api_answer>& from, async::breaker::leave leave
+    );
     void count(const sources::api_request& what, const std::string& code);
 
     std::string source_;

@@ -148,7 +148,13 @@ reconciler::task<void> reconciler::append_all(std::vector<news> fresh, utc_time 
             d.received_at = fetched_at;
             d.content_type = "application/json";
             d.body = std::move(one.record);
-            const auto stored = co_await append_(std::move(d));
+            // Until it is told otherwise: an exception must not look like success.
+            auto stored = result<void>{error{errc::unavailable, "the inbox broke", ""}};
+            try {
+                stored = co_await append_(std::move(d));
+            } catch (const std::exception&) {
+                log::error("appending a record broke", {{"source", source_}});
+            }
             if (!stored) failed = stored.error();
         }
     };
@@ -237,7 +243,7 @@ reconciler::task<reconciler::look_result> reconciler::look(std::int64_t call_id,
     auto compared = co_await ask_store(std::move(compare));
     if (!compared) co_return compared.error();
     auto& found = compared->found;
-    if (found.unreadable > 0)
+    if (!found.unreadable.empty())
         co_return trouble{"the record cannot be read: " + found.unreadable_reason, false, true};
     const bool somebody_else = !found.others.empty() || found.ids != std::vector{call_id};
     const bool news = !found.fresh.empty();

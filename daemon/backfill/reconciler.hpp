@@ -35,6 +35,9 @@ struct sweep_report {
     std::size_t appended = 0;    ///< records put into the inbox; 0 in a dry run
     std::size_t gap_calls = 0;   ///< calls with a webhook that never came, reported now for the first time
     std::size_t unsettled = 0;   ///< in a dry run: calls too young to say that a webhook will not come
+
+    /// Adds up what several sweeps came to; `over` stays as it is.
+    sweep_report& operator+=(const sweep_report& other);
 };
 
 /// How a sweep is run.
@@ -101,19 +104,22 @@ private:
         std::shared_ptr<std::set<std::int64_t>> seen = std::make_shared<std::set<std::int64_t>>();
         std::vector<store::missing_webhook> missing{};
         std::vector<suspect> suspects{};
+        std::set<std::size_t> unreadable{};  ///< hashes of records, to count each once
         utc_time fetched_at{};
-        std::chrono::seconds zone_error{0};
+        std::optional<std::chrono::seconds> zone_error{};
     };
     /// What one page told about where the paging stands.
     struct page_result {
         std::size_t records = 0;
         std::optional<std::int64_t> count{};
     };
-    /// The calls of one piece, over all its pages.
+    /// What one piece has in it, over all its pages.
     struct piece_calls {
         std::set<std::int64_t> ids{};
-        std::size_t unreadable = 0;
+        std::set<std::size_t> unreadable{};
         std::vector<utc_time> created_at{};
+
+        [[nodiscard]] std::size_t size() const noexcept { return ids.size() + unreadable.size(); }
     };
 
     template <class T>
@@ -121,6 +127,7 @@ private:
 
     task<void> open();
     task<void> sweep_piece(stretch piece, sweeping& s);
+    task<bool> sweep_pages(stretch piece, sweeping& s, piece_calls& calls);
     task<page_result> sweep_page(stretch piece, std::size_t offset, sweeping& s, piece_calls& calls);
     task<sources::call_page> fetch_page(stretch piece, std::size_t offset);
     task<void> merge(examined found, utc_time fetched_at);

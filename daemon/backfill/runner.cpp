@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t events_at_once = 5'000;
 constexpr std::size_t zone_sample = 200;
+constexpr std::chrono::hours sweep_piece{24};
 constexpr std::chrono::seconds states_every{5};
 constexpr std::chrono::seconds zones_every{60};
 
@@ -98,6 +99,7 @@ asio::awaitable<void> runner::run() {
         co_await closing_.wait(steady::now() + std::chrono::seconds{1});
     auto states_due = steady::now();
     auto zones_due = steady::now() + states_every;
+    auto leases_due = steady::now();
     while (!closing_.closed()) {
         if (steady::now() >= states_due) {
             states_due = steady::now() + states_every;
@@ -107,9 +109,13 @@ asio::awaitable<void> runner::run() {
             zones_due = steady::now() + zones_every;
             co_await measure_zones();
         }
+        if (steady::now() >= leases_due) {
+            leases_due = steady::now() + how_.job_lease / 3;
+            co_await renew_leases();
+        }
         co_await plan();
         co_await take_jobs();
-        co_await closing_.wait(steady::now() + how_.poll_interval);
+        co_await closing_.wait(std::min(leases_due, steady::now() + how_.poll_interval));
     }
 }
 
@@ -173,24 +179,58 @@ asio::awaitable<void> runner::plan() {
 
 asio::awaitable<void> runner::take_jobs() {
     const auto sources = open_for_work();
-    if (at_work_ >= how_.jobs_at_once || sources.empty()) co_return;
-    const auto most = how_.jobs_at_once - at_work_;
+    const auto taken = at_work_.size() + reserved_;
+    if (taken >= how_.jobs_at_once || sources.empty()) co_return;
+    const auto most = how_.jobs_at_once - taken;
     const auto now = clock_.now();
     auto lease = [owner = owner_, sources, now, until = now + how_.job_lease, most](
                      store::backfill_store& db
                  ) { return db.lease(owner, sources, now, until, most); };
-    at_work_ += most;  // nobody else shall lease for these places meanwhile
+    reserved_ += most;  // nobody else shall lease for these places meanwhile
     auto jobs = co_await pool_.run(std::move(lease));
-    at_work_ -= most - (jobs ? jobs->size() : 0);
+    reserved_ -= most;
     if (!jobs) co_return;
-    for (auto& one : *jobs)
+    for (auto& one : *jobs) {
+        // One of our own whose lease ran out, because the database was away when it was to be renewed.
+        if (at_work_.contains(one.id)) continue;
+        at_work_.emplace(one.id, held{one});
         tasks_.spawn(work(std::move(one)));
+    }
+}
+
+/// What takes long, and what waits for its turn under the rate limit, stays ours.
+asio::awaitable<void> runner::renew_leases() {
+    if (at_work_.empty()) co_return;
+    std::vector<store::job> all;
+    for (const auto& [id, one] : at_work_)
+        all.push_back(one.what);
+    auto renew = [all = std::move(all), owner = owner_, until = clock_.now() + how_.job_lease](
+                     store::backfill_store& db
+                 ) {
+        std::vector<std::int64_t> lost;
+        for (const auto& one : all) {
+            if (!db.extend(one, owner, until)) lost.push_back(one.id);
+        }
+        return lost;
+    };
+    const auto lost = co_await pool_.run(std::move(renew));
+    if (!lost) co_return;
+    for (const auto id : *lost) {
+        if (const auto found = at_work_.find(id); found != at_work_.end()) found->second.lost = true;
+    }
 }
 
 asio::awaitable<void> runner::work(store::job what) {
-    const auto done = co_await do_job(what);
-    if (!done) co_await give_up_for_now(what, done.error());
-    --at_work_;
+    bool done = false;
+    try {
+        const auto result = co_await do_job(what);
+        done = result.has_value();
+        if (!done) co_await give_up_for_now(what, result.error());
+    } catch (...) {
+        at_work_.erase(what.id);
+        throw;
+    }
+    at_work_.erase(what.id);
     // The next one need not wait for the next look.
     if (done && !closing_.closed()) co_await take_jobs();
 }
@@ -228,28 +268,28 @@ asio::awaitable<outcome<void>> runner::do_sweep(const store::job& what) {
     const auto over =
         due_stretch(states->front().swept_until, how_.sweep_overlap, how_.first_sweep, clock_.now());
 
-    sweep_options options;
-    auto extended = steady::now();
-    options.go_on = [&](const sweep_report&) -> asio::awaitable<bool> {
-        if (closing_.closed()) co_return false;
-        if (steady::now() - extended < how_.job_lease / 4) co_return true;
-        extended = steady::now();
-        auto extend = [what, owner = owner_, until = clock_.now() + how_.job_lease](
-                          store::backfill_store& db
-                      ) { return db.extend(what, owner, until); };
-        const auto held = co_await pool_.run(std::move(extend));
-        co_return held && *held;
-    };
-    const auto report = co_await calls.sweep(over, std::move(options));
-    if (!report) co_return report.error();
-    auto conclude = [what, owner = owner_, over, now = clock_.now(), due = clock_.now() + how_.sweep_interval](
+    // Day by day, so that what is behind us stays behind us whatever happens to the next.
+    sweep_report sum;
+    sum.over = over;
+    for (const auto& piece : cut(over, sweep_piece)) {
+        sweep_options options;
+        options.go_on = [this, id = what.id](const sweep_report&) -> asio::awaitable<bool> {
+            const auto found = at_work_.find(id);
+            co_return !closing_.closed() && found != at_work_.end() && !found->second.lost;
+        };
+        const auto report = co_await calls.sweep(piece, std::move(options));
+        if (!report) co_return report.error();
+        sum += *report;
+        auto remember = [source = what.source, until = piece.to, now = clock_.now()](
+                            store::backfill_store& db
+                        ) { db.set_swept(source, until, now); };
+        if (!co_await tell_store(std::move(remember))) co_return trouble{"the database is away", true, false};
+    }
+    auto conclude = [what, owner = owner_, due = clock_.now() + how_.sweep_interval](
                         store::backfill_store& db
-                    ) {
-        db.set_swept(what.source, over.to, now);
-        db.repeat(what, owner, due, "scheduled");
-    };
+                    ) { db.repeat(what, owner, due, "scheduled"); };
     co_await tell_store(std::move(conclude));
-    tell(*report, what.source);
+    tell(sum, what.source);
     co_return outcome<void>{};
 }
 

@@ -54,6 +54,7 @@ private:
     boost::asio::awaitable<void> measure_zones();
     boost::asio::awaitable<void> plan();
     boost::asio::awaitable<void> take_jobs();
+    boost::asio::awaitable<void> renew_leases();
     boost::asio::awaitable<void> work(store::job what);
     boost::asio::awaitable<outcome<void>> do_job(const store::job& what);
     boost::asio::awaitable<outcome<void>> do_sweep(const store::job& what);
@@ -78,7 +79,14 @@ private:
     std::mt19937_64 random_;
     async::scope tasks_;
     async::wakeup closing_;
-    std::size_t at_work_ = 0;
+    /// Jobs that are leased and under way, by id, and whether somebody else has them now.
+    struct held {
+        store::job what{};
+        bool lost = false;
+    };
+    std::map<std::int64_t, held> at_work_;
+    /// Places for which a lease is being asked.
+    std::size_t reserved_ = 0;
     std::map<std::string, store::source_state, std::less<>> states_;
     /// By what the arrival of webhooks shows the configured zones to be off.
     std::map<std::string, std::chrono::seconds, std::less<>> zone_errors_;

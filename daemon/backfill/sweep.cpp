@@ -17,6 +17,8 @@ constexpr std::chrono::hours longest_piece{24};
 constexpr int page_attempts = 3;
 /// How often a piece is paged through again when calls seem to have slipped between its pages.
 constexpr int passes = 3;
+/// So many pages in a row without a new call end the paging of a vendor that does not count its calls.
+constexpr std::size_t stale_pages = 3;
 
 std::chrono::sys_seconds floor_seconds(utc_time at) {
     return std::chrono::floor<std::chrono::seconds>(at);
@@ -32,11 +34,24 @@ void count_news(const examined& found, sweep_report& report) {
         if (one.found.what == difference::changed) ++report.changed;
     }
     report.unchanged += found.unchanged;
-    report.unreadable += found.unreadable;
     report.others += found.others.size();
 }
 
 }  // namespace
+
+sweep_report& sweep_report::operator+=(const sweep_report& other) {
+    calls += other.calls;
+    unchanged += other.unchanged;
+    unknown_calls += other.unknown_calls;
+    untold += other.untold;
+    changed += other.changed;
+    unreadable += other.unreadable;
+    others += other.others;
+    appended += other.appended;
+    gap_calls += other.gap_calls;
+    unsettled += other.unsettled;
+    return *this;
+}
 
 reconciler::task<sweep_report> reconciler::sweep(stretch over, sweep_options options) {
     const auto opened = co_await open();
@@ -52,30 +67,38 @@ reconciler::task<sweep_report> reconciler::sweep(stretch over, sweep_options opt
     co_return s.report;
 }
 
-/// Pages may shift while they are read: neighbours overlap, repeats are dropped, and where fewer calls came
-/// than the vendor counts, it is all read again.
+/// Pages may shift while they are read: neighbours overlap, repeats are dropped, and where calls came or went
+/// meanwhile it is all read again.
 reconciler::task<void> reconciler::sweep_piece(stretch piece, sweeping& s) {
     piece_calls calls;
     for (int pass = 0; pass < passes; ++pass) {
-        calls.unreadable = 0;
-        std::optional<std::int64_t> count;
-        for (std::size_t offset = 0;;) {
-            const auto before = calls.ids.size() + calls.unreadable;
-            const auto page = co_await sweep_page(piece, offset, s, calls);
-            if (!page) co_return page.error();
-            if (page->count) count = page->count;
-            if (page->records == 0) break;
-            const bool more = count ? offset + page->records < static_cast<std::size_t>(*count)
-                                    : calls.ids.size() + calls.unreadable > before;
-            if (!more) break;
-            offset += std::max<std::size_t>(1, page->records - page->records / 10);
-        }
-        if (!count || calls.ids.size() + calls.unreadable >= static_cast<std::size_t>(*count)) break;
+        const auto whole = co_await sweep_pages(piece, s, calls);
+        if (!whole) co_return whole.error();
+        if (*whole) break;
         log::info("calls slipped between pages, reading them again", {{"source", source_}});
     }
     const auto off = zone_error_of_filter(piece.from, piece.to, calls.created_at);
-    if (off && *off != std::chrono::seconds{0}) s.zone_error = *off;
+    if (off && !calls.created_at.empty() && (!s.zone_error || *off != std::chrono::seconds{0})) s.zone_error = off;
     co_return outcome<void>{};
+}
+
+/// One pass over a piece's pages; whether it is sure to have seen every call.
+reconciler::task<bool> reconciler::sweep_pages(stretch piece, sweeping& s, piece_calls& calls) {
+    std::optional<std::int64_t> count;
+    bool shrank = false;
+    for (std::size_t offset = 0, stale = 0; stale < stale_pages;) {
+        const auto before = calls.size();
+        const auto page = co_await sweep_page(piece, offset, s, calls);
+        if (!page) co_return page.error();
+        shrank = shrank || (count && page->count && *page->count < *count);
+        if (page->count) count = page->count;
+        const bool last = count && offset + page->records >= static_cast<std::size_t>(*count);
+        if (page->records == 0 || last) break;
+        // A vendor that does not count ends with an empty page; one that does not page either never would.
+        stale = count || calls.size() > before ? 0 : stale + 1;
+        offset += std::max<std::size_t>(1, page->records - page->records / 10);
+    }
+    co_return !shrank && (!count || calls.size() >= static_cast<std::size_t>(*count));
 }
 
 reconciler::task<reconciler::page_result> reconciler::sweep_page(
@@ -98,16 +121,18 @@ reconciler::task<reconciler::page_result> reconciler::sweep_page(
     auto found = co_await ask_store(std::move(compare));
     if (!found) co_return found.error();
     calls.ids.insert(found->ids.begin(), found->ids.end());
-    calls.unreadable += found->unreadable;
+    calls.unreadable.insert(found->unreadable.begin(), found->unreadable.end());
+    s.unreadable.insert(found->unreadable.begin(), found->unreadable.end());
     calls.created_at.insert(calls.created_at.end(), found->created_at.begin(), found->created_at.end());
     s.missing.insert(s.missing.end(), found->missing.begin(), found->missing.end());
     s.suspects.insert(s.suspects.end(), found->suspects.begin(), found->suspects.end());
     count_news(*found, s.report);
     s.report.calls = s.seen->size();
-    if (found->unreadable > 0) {
+    if (s.unreadable.size() > s.report.unreadable) {
+        s.report.unreadable = s.unreadable.size();
         log::warn(
             "records cannot be read",
-            {{"source", source_}, {"records", found->unreadable}, {"reason", found->unreadable_reason}}
+            {{"source", source_}, {"records", s.report.unreadable}, {"reason", found->unreadable_reason}}
         );
     }
     if (s.options.on_news) {
@@ -137,7 +162,7 @@ reconciler::task<sources::call_page> reconciler::fetch_page(stretch piece, std::
         const auto why = of_api(page.error());
         if (attempt >= page_attempts || !why.retryable || !why.counts) co_return why;
         if (!co_await pause(async::backoff(how_.retry_first, how_.retry_longest, attempt, 0.5)))
-            co_return why;
+            co_return trouble{"stopping", true, false};
     }
 }
 
@@ -180,7 +205,8 @@ reconciler::task<void> reconciler::finish_sweep(sweeping& s) {
     if (!reported) co_return reported.error();
     s.report.gap_calls = *reported;
 
-    auto remember = [source = source_, off = s.zone_error, now = clock_.now()](store::backfill_store& db) {
+    if (!s.zone_error) co_return outcome<void>{};
+    auto remember = [source = source_, off = *s.zone_error, now = clock_.now()](store::backfill_store& db) {
         db.set_zone_error(source, off, now);
         return true;
     };
@@ -189,7 +215,7 @@ reconciler::task<void> reconciler::finish_sweep(sweeping& s) {
     if (is_zone_error(s.zone_error)) {
         log::warn(
             "the configured time zone disagrees with the API's time filter",
-            {{"source", source_}, {"off_by_seconds", s.zone_error.count()}}
+            {{"source", source_}, {"off_by_seconds", s.zone_error->count()}}
         );
     }
     co_return outcome<void>{};

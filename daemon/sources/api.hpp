@@ -41,8 +41,7 @@ struct api_failure {
 
     /// Whether the same request may succeed later without anyone changing anything.
     [[nodiscard]] bool retryable() const noexcept;
-    /// Whether it tells of an API in trouble, for all requests alike: what opens a circuit breaker. A key
-    /// that is not taken is no such trouble: waiting does not mend it.
+    /// Whether it tells of an API in trouble, for all requests alike.
     [[nodiscard]] bool outage() const noexcept;
 
     bool operator==(const api_failure&) const = default;

@@ -31,6 +31,11 @@ def hours_ago(hours):
     return (datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Warsaw")) - datetime.timedelta(hours=hours)).replace(tzinfo=None, microsecond=0)
 
 
+def utc(**ahead):
+    """A moment from now, as the commands take it."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ahead)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def joined(*parts):
     settings = {}
     for part in parts:

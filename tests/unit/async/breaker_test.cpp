@@ -12,8 +12,9 @@ protected:
     /// Lets so many requests out that fail at once.
     void fail(int times) {
         for (int i = 0; i < times; ++i) {
-            ASSERT_TRUE(b.allow(now));
-            b.failed(now);
+            const auto leave = b.allow(now);
+            ASSERT_TRUE(leave);
+            b.failed(*leave, now);
         }
     }
     void let_trial_fail() {
@@ -29,8 +30,9 @@ protected:
 
 TEST_F(breaker_test, lets_all_through_while_all_is_well) {
     for (int i = 0; i < 10; ++i) {
-        EXPECT_TRUE(b.allow(now));
-        b.succeeded();
+        const auto leave = b.allow(now);
+        ASSERT_TRUE(leave);
+        b.succeeded(*leave);
     }
     EXPECT_FALSE(b.open());
     EXPECT_LE(b.retry_at(), now);
@@ -38,8 +40,9 @@ TEST_F(breaker_test, lets_all_through_while_all_is_well) {
 
 TEST_F(breaker_test, opens_after_failures_in_a_row_only) {
     fail(2);
-    ASSERT_TRUE(b.allow(now));
-    b.succeeded();
+    const auto leave = b.allow(now);
+    ASSERT_TRUE(leave);
+    b.succeeded(*leave);
     fail(2);
     EXPECT_FALSE(b.open());
     fail(1);
@@ -52,11 +55,13 @@ TEST_F(breaker_test, opens_after_failures_in_a_row_only) {
 TEST_F(breaker_test, one_trial_at_a_time_goes_out_after_the_pause) {
     fail(3);
     now = b.retry_at();
-    EXPECT_TRUE(b.allow(now));
+    const auto trial = b.allow(now);
+    ASSERT_TRUE(trial);
+    EXPECT_FALSE(b.would_allow(now));
     EXPECT_TRUE(b.open()) << "until the trial is told to have succeeded";
     EXPECT_FALSE(b.allow(now));
     EXPECT_FALSE(b.allow(now + 1h)) << "however long it takes";
-    b.succeeded();
+    b.succeeded(*trial);
     EXPECT_FALSE(b.open());
     EXPECT_TRUE(b.allow(now));
     EXPECT_TRUE(b.allow(now));
@@ -75,8 +80,9 @@ TEST_F(breaker_test, a_trial_that_succeeds_makes_all_as_at_first) {
     fail(3);
     let_trial_fail();
     now = b.retry_at();
-    ASSERT_TRUE(b.allow(now));
-    b.succeeded();
+    const auto leave = b.allow(now);
+    ASSERT_TRUE(leave);
+    b.succeeded(*leave);
     fail(2);
     EXPECT_FALSE(b.open()) << "failures are counted from zero";
     fail(1);
@@ -86,33 +92,46 @@ TEST_F(breaker_test, a_trial_that_succeeds_makes_all_as_at_first) {
 TEST_F(breaker_test, an_abandoned_trial_makes_way_for_another) {
     fail(3);
     now = b.retry_at();
-    ASSERT_TRUE(b.allow(now));
-    b.abandoned();
+    b.abandoned(*b.allow(now));
     EXPECT_TRUE(b.open());
-    EXPECT_TRUE(b.allow(now)) << "nothing was learned, so there is nothing to wait for";
-    b.failed(now);
+    const auto another = b.allow(now);
+    ASSERT_TRUE(another) << "nothing was learned, so there is nothing to wait for";
+    b.failed(*another, now);
     EXPECT_EQ(pause(), 20s);
 }
 
 TEST_F(breaker_test, what_is_abandoned_while_it_is_closed_changes_nothing) {
     fail(2);
-    ASSERT_TRUE(b.allow(now));
-    b.abandoned();
+    b.abandoned(*b.allow(now));
     EXPECT_FALSE(b.open());
     fail(1);
     EXPECT_TRUE(b.open());
 }
 
 TEST_F(breaker_test, late_failures_of_what_went_out_before_it_opened_do_not_prolong_the_pause) {
-    for (int i = 0; i < 6; ++i)
-        ASSERT_TRUE(b.allow(now));
-    for (int i = 0; i < 3; ++i)
-        b.failed(now);
+    const auto early = *b.allow(now);
+    fail(3);
     const auto retry_at = b.retry_at();
     for (int i = 0; i < 3; ++i)
-        b.failed(now + 5s);
+        b.failed(early, now + 5s);
     EXPECT_EQ(b.retry_at(), retry_at);
     EXPECT_TRUE(b.allow(retry_at));
+}
+
+TEST_F(breaker_test, late_verdicts_during_a_trial_are_not_the_trials) {
+    const auto early = *b.allow(now);
+    fail(3);
+    now = b.retry_at();
+    const auto trial = b.allow(now);
+    ASSERT_TRUE(trial);
+    b.failed(early, now);
+    b.abandoned(early);
+    b.succeeded(early);
+    EXPECT_TRUE(b.open());
+    EXPECT_EQ(pause(), 0s);
+    EXPECT_FALSE(b.allow(now + 1h)) << "the trial is still under way";
+    b.failed(*trial, now);
+    EXPECT_EQ(pause(), 20s);
 }
 
 // backoff -------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ TEST_F(examination_test, what_was_merged_before_is_unchanged) {
 
 TEST_F(examination_test, what_cannot_be_read_is_counted_and_hides_nothing_else) {
     const auto out = examine({"not json", R"({"human_status":"new"})", vendor_has(7, 2h).record()});
-    EXPECT_EQ(out.unreadable, 2U);
+    EXPECT_EQ(out.unreadable.size(), 2U);
     EXPECT_FALSE(out.unreadable_reason.empty());
     EXPECT_EQ(out.ids, ids{7});
     EXPECT_EQ(out.fresh.size(), 1U);

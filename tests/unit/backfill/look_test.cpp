@@ -92,7 +92,7 @@ TEST_F(look_test, that_fails_appends_nothing) {
     };
     webhook_came(vendor_has(7, 2min), "call.completed");
     for (const auto& e :
-         {expected{kind::not_found, false, true},
+         {expected{kind::not_found, true, true},
           {kind::broken, true, true},
           {kind::unreachable, true, true},
           {kind::unreadable, false, true},

@@ -194,6 +194,9 @@ TEST_F(paced_transport_test, one_trial_goes_out_however_many_ask) {
     inner.times.clear();
     inner.delay = 30ms;
     start(*way, 4);
+    EXPECT_TRUE(way->ready());
+    run_for(15ms);
+    EXPECT_FALSE(way->ready()) << "while a trial is under way";
     run_until_got(4);
     EXPECT_EQ(inner.times.size(), 1U);
     EXPECT_EQ(std::count_if(got.begin(), got.end(), [](const auto& a) { return a.has_value(); }), 1);

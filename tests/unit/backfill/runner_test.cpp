@@ -192,15 +192,30 @@ TEST_F(runner_test, a_failing_job_is_tried_again_and_finally_buried) {
     stop(d);
 }
 
+TEST_F(runner_test, a_call_that_the_api_does_not_know_yet_is_asked_for_again) {
+    how.job_attempts = 1'000;
+    let_standing_jobs_wait();
+    add_call_job(7);
+    auto d = make_daemon(api);
+    d.work->start();
+    run_until([&] { return jobs("attempts > 0") == 1; });
+    EXPECT_EQ(job("dead_at IS NULL, last_error"), "t no such call");
+    vendor_has(7, 30h);
+    run_until([&] { return jobs("kind = 'call'") == 0; });
+    EXPECT_EQ(appended_ids(), ids{7});
+    stop(d);
+}
+
 TEST_F(runner_test, what_will_never_work_is_buried_at_once_and_others_go_on) {
     let_standing_jobs_wait();
     for (const std::int64_t id : {7, 8})
         add_call_job(id);
+    vendor_has(7, 2h).more = R"(,"to":"x")";  // a key twice
     vendor_has(8, 2h);
     auto d = make_daemon(api);
     d.work->start();
     run_until([&] { return jobs("dead_at IS NOT NULL") == 1 && jobs("kind = 'call'") == 1; });
-    EXPECT_EQ(job("call_id, attempts, last_error"), "7 1 no such call");
+    EXPECT_EQ(job("call_id, attempts"), "7 1");
     EXPECT_EQ(appended_ids(), ids{8});
     stop(d);
 }
@@ -368,6 +383,23 @@ TEST_F(runner_test, a_sweep_whose_lease_was_lost_ends) {
     EXPECT_LT(api.pages, 6);
     EXPECT_EQ(db.number("SELECT count(*) FROM source_states WHERE swept_until IS NOT NULL"), 0);
     EXPECT_EQ(job("looks, attempts, leased_by IS NULL", "kind = 'sweep'"), "0 0 f") << "it is another's now";
+    stop(d);
+}
+
+TEST_F(runner_test, what_takes_longer_than_a_lease_is_done_once) {
+    how.job_lease = 150ms;
+    how.poll_interval = 20ms;
+    vendor_has(7, 30h);
+    db.exec("UPDATE jobs SET leased_by = gen_random_uuid(), leased_until = 'infinity'");
+    db.exec(
+        "INSERT INTO jobs (source, kind, call_id, reason, due_at) VALUES ('main', 'call', 7, 'outcome', " +
+        store::sql_text(to_rfc3339(now() - 1s)) + ")"
+    );
+    api.delay = 600ms;
+    auto d = make_daemon(api);
+    d.work->start();
+    run_for(550ms);
+    EXPECT_EQ(api.most_under_way, 1);
     stop(d);
 }
 

@@ -161,12 +161,24 @@ TEST_F(sweep_test, where_the_vendor_counts_more_than_it_gives_it_ends_all_the_sa
     EXPECT_LT(api.pages, 20);
 }
 
+TEST_F(sweep_test, a_vendor_that_knows_no_offset_is_not_asked_for_ever) {
+    vendor_has_many(12);
+    api.ignores_offset = true;
+    for (const bool count : {true, false}) {
+        api.tells_count = count;
+        api.pages = 0;
+        EXPECT_EQ(sweep().value().calls, 10U);
+        EXPECT_LT(api.pages, 20);
+    }
+}
+
 TEST_F(sweep_test, long_stretches_are_asked_for_day_by_day) {
     vendor_has(1, 5min);
     vendor_has(2, 30h);
     vendor_has(3, 70h);
+    const auto end = now();
     const auto r = make_reconciler();
-    const auto report = sweep(*r, {now() - 72h, now()}).value();
+    const auto report = sweep(*r, {end - 72h, end}).value();
     EXPECT_EQ(report.calls, 3U);
     EXPECT_EQ(report.gap_calls, 2U) << "the source is known for 48 hours: the third is history";
     std::set<std::chrono::sys_seconds> from;

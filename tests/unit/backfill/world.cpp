@@ -93,6 +93,7 @@ asio::awaitable<sources::api_result<sources::call_page>> fake_api::calls(sources
         if ((!filter.from || c.created_at >= *filter.from) && (!filter.to || c.created_at <= *filter.to))
             found.push_back(&c);
     }
+    if (ignores_offset) filter.offset = 0;
     sources::call_page page;
     const auto end = std::min(found.size(), filter.offset + std::min(filter.limit, largest_page));
     for (auto i = filter.offset; i < end; ++i)

@@ -63,6 +63,7 @@ public:
     std::vector<sources::widget> widget_list;
     bool tells_count = true;
     int counts_too_many = 0;
+    bool ignores_offset = false;
     std::size_t largest_page = 1'000;
     /// What the next requests fail with, whatever they ask for.
     std::deque<sources::api_failure> failures;
@@ -103,7 +104,10 @@ protected:
     void sequence(const store::delivery& d);
 
     /// A stretch that holds all calls of the last day.
-    [[nodiscard]] stretch day() const { return {now() - std::chrono::hours{24}, now()}; }
+    [[nodiscard]] stretch day() const {
+        const auto end = now();
+        return {end - std::chrono::hours{24}, end};
+    }
 
     [[nodiscard]] std::vector<std::int64_t> appended_ids() const;
     std::string identity() { return db.text("SELECT identity FROM source_states"); }

@@ -113,7 +113,7 @@ TEST(codec, facts_survive_being_stored_and_equal_sets_give_equal_texts) {
 TEST(codec, a_message_survives_being_stored) {
     const auto decoder = sources::callpage::make_decoder({}).value();
     const auto fact = std::get<lifecycle::message_fact>(decoder->decode("demo", payload("new_message")));
-    EXPECT_EQ(records::read_message_fact(write_message_fact(fact), "demo"), fact);
+    EXPECT_EQ(records::read_message_fact(records::write_message_fact(fact), "demo"), fact);
 }
 
 }  // namespace
