@@ -84,8 +84,8 @@ COMMENT ON COLUMN jobs.looks IS 'How often the API has answered it.';
 COMMENT ON COLUMN jobs.attempts IS 'Failures in a row.';
 COMMENT ON COLUMN jobs.last_error IS 'Why the last attempt failed, without personal data.';
 
--- Serves the lease: the longest due first.
-CREATE INDEX jobs_due ON jobs (due_at) WHERE dead_at IS NULL;
+-- Serves the lease: of each source what stands before what is about one call, the longest due first.
+CREATE INDEX jobs_due ON jobs (source, (kind = 'call'), due_at, id) WHERE dead_at IS NULL;
 
 CREATE TABLE api_paces (
     key     text        NOT NULL PRIMARY KEY,

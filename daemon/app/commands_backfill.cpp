@@ -14,6 +14,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <iomanip>
 #include <iostream>
@@ -65,13 +66,15 @@ public:
     }
 
     int run() {
-        signals_.async_wait([this](boost::system::error_code failed, int) {
-            if (failed) return;
+        on_signal([this] {
             stopped_ = true;
             account_.close();
+            // Who asks twice means it.
+            on_signal([] { std::_Exit(interrupted); });
         });
         auto ended = [this](const std::exception_ptr& broke) {
-            signals_.cancel();
+            // Kept connections and deadlines would hold the loop for a while.
+            loop_.stop();
             if (broke) std::rethrow_exception(broke);
         };
         asio::co_spawn(loop_, work(), std::move(ended));
@@ -80,6 +83,13 @@ public:
     }
 
 private:
+    template <class Then>
+    void on_signal(Then then) {
+        signals_.async_wait([then = std::move(then)](boost::system::error_code failed, int) {
+            if (!failed) then();
+        });
+    }
+
     asio::awaitable<void> work() {
         switch (what_.what) {
             case backfill_command::action::sweep:
@@ -130,10 +140,11 @@ private:
     int code_ = exit_code::fine;
 };
 
-/// The source's state, made where no daemon has made it yet.
+/// The source's state, made where no daemon has made it yet; a dry run makes none.
 asio::awaitable<std::optional<store::source_state>> backfilling::state() {
-    auto read = [source = source_.name, now = clock_.now()](store::backfill_store& db) {
+    auto read = [source = source_.name, now = clock_.now(), make = !what_.dry_run](store::backfill_store& db) {
         auto states = db.states({source});
+        if (states.empty() && !make) states.push_back({source, now});
         if (states.empty()) {
             db.open_sources({source}, now);
             states = db.states({source});
@@ -192,15 +203,16 @@ asio::awaitable<void> backfilling::sweep_run(backfill::stretch over) {
         }
         run = *begun;
         if (run.done_until > run.from)
-            std::cerr << "going on from " << to_rfc3339(run.done_until) << '\n';
+            std::cerr << "going on from " << to_rfc3339(run.done_until) << ", after " << run.calls << " calls\n";
     }
+    const auto before = run;
     co_await count_calls({run.done_until, over.to});
     for (const auto& piece : backfill::cut({run.done_until, over.to}, piece_of_run)) {
         const bool swept = co_await sweep_over(piece);
         if (!swept) break;
         run.done_until = piece.to;
-        run.calls = static_cast<std::int64_t>(sum_.calls);
-        run.appended = static_cast<std::int64_t>(sum_.appended);
+        run.calls = before.calls + static_cast<std::int64_t>(sum_.calls);
+        run.appended = before.appended + static_cast<std::int64_t>(sum_.appended);
         const bool through = piece.to == over.to;
         auto remember = [run, through](store::backfill_store& db) {
             if (through)
@@ -237,7 +249,8 @@ asio::awaitable<bool> backfilling::sweep_over(backfill::stretch over) {
     }
     bar_.finish();
     if (stopped_) {
-        fail("interrupted; the same command goes on from there", interrupted);
+        const bool remembered = what_.from && !what_.dry_run;
+        fail(remembered ? "interrupted; the same command goes on from there" : "interrupted", interrupted);
     } else {
         fail(
             report.error().message,

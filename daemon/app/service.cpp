@@ -4,7 +4,6 @@
 #include "app/exit_codes.hpp"
 #include "app/rooms.hpp"
 #include "app/vendor_accounts.hpp"
-#include "app/watchdog.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "store/migrations.hpp"
@@ -182,7 +181,7 @@ asio::awaitable<void> service::stop(int code) {
     exit_code_ = code;
     log::info("stopping");
     const auto deadline = steady::now() + values_.shutdown.deadline;
-    const watchdog overrun{values_.shutdown.deadline + std::chrono::milliseconds{500}};
+    overrun_.emplace(values_.shutdown.deadline + std::chrono::milliseconds{500});
     co_await parts_->hooks.stop(deadline);
     parts_->tail.grown().close();
     co_await parts_->api.stop(deadline);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/settings.hpp"
+#include "app/watchdog.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "store/migrations.hpp"
@@ -10,6 +11,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 namespace callhook::app {
 
@@ -40,6 +42,8 @@ private:
     const settings values_;
     system_clock_source clock_;
     metrics_registry metrics_;
+    /// Set once stopping; it outlives the loop, whose own end waits for a name that is being looked up.
+    std::optional<watchdog> overrun_;
     boost::asio::io_context loop_{1};
     bool stopping_ = false;
     int exit_code_ = 0;

@@ -107,7 +107,7 @@ struct vendor_account::parts {
     )
         : client{executor, client_settings(source, values)},
           keyed{client, source.api_key, values.backfill.request_timeout},
-          paced{executor, source.name, keyed, pool, pace_of(source, values), clock, metrics},
+          paced{executor, source.name, keyed, pool, pace_of(source, values), metrics},
           api{sources::callpage::make_api(paced, clock)},
           calls{
               executor,

@@ -75,7 +75,9 @@ private:
     void judge(const lifecycle::call_fact& fact, finding& found) {
         const auto begun = begun_at(fact.fields);
         const auto& created = fact.fields.created_at;
-        const bool expected = created && created->at && utc_time{*created->at} >= rules_.since;
+        // A webhook belongs to a widget ("Webhooks, Creating Outgoing Webhook"): other calls send none.
+        const bool expected =
+            fact.fields.widget_id && created && created->at && utc_time{*created->at} >= rules_.since;
         if (!expected) found.missing.clear();
         if (created && created->at && !fact.fields.scheduled_at)
             out_.created_at.emplace_back(*created->at);

@@ -1,7 +1,6 @@
 #include "backfill/paced_transport.hpp"
 
 #include "base/log.hpp"
-#include "sources/retry_after.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -17,31 +16,41 @@ namespace {
 /// Where the vendor says "too many" and not for how long.
 constexpr std::chrono::seconds default_hold{30};
 constexpr std::chrono::seconds longest_hold{3'600};
+/// A place under the rate limit that is further off is not waited for.
+constexpr std::chrono::seconds longest_wait{10};
 
 api_failure paused(std::string why) {
     return {api_failure::kind::paused, std::move(why), 0, {}};
 }
 
-/// A key that is refused is trouble of the whole API too: asking on would only wear it out.
-bool is_trouble(unsigned status) {
-    return status >= 500 || status == 401 || status == 403;
+/// What a failure says of the API as a whole.
+enum class verdict { well, trouble, nothing };
+
+/// A key that is refused is trouble too: asking on would only wear it out. One that may not see the history
+/// is no use; one that may not see a single call, or widgets, may be good for the rest.
+verdict judgement(std::string_view operation, const api_failure& failure) {
+    using kind = api_failure::kind;
+    switch (failure.what) {
+        case kind::broken:
+        case kind::unauthorized:
+        case kind::unreadable:
+        case kind::unreachable:
+            return verdict::trouble;
+        case kind::forbidden:
+            return operation == "history" ? verdict::trouble : verdict::nothing;
+        case kind::paused:
+        case kind::throttled:
+            return verdict::nothing;
+        default:
+            return verdict::well;
+    }
 }
 
-std::string describe(const sources::api_result<sources::api_answer>& answer) {
-    if (!answer) return answer.error().message;
-    const auto status = " (status " + std::to_string(answer->status) + ")";
-    if (answer->status == 401) return "the API key is refused" + status;
-    if (answer->status == 403) return "the API key lacks a scope" + status;
-    return "the vendor's API is in trouble" + status;
-}
-
-/// How long the vendor wants to be left alone. CallPage documents no 429 and no Retry-After ("HTTP Status
-/// Codes"); both are understood all the same.
-std::optional<std::chrono::seconds> wished_hold(const sources::api_answer& answer, utc_time now) {
-    if (answer.status != 429 && answer.status != 503) return {};
-    const auto wish = sources::read_retry_after(answer.retry_after, now);
-    if (!wish && answer.status == 503) return {};
-    return std::min(wish.value_or(default_hold), longest_hold);
+std::string describe(const api_failure& failure) {
+    if (failure.what == api_failure::kind::unauthorized) return "the API key is refused (" + failure.message + ")";
+    if (failure.what == api_failure::kind::forbidden)
+        return "the API key lacks a scope (" + failure.message + ")";
+    return "the vendor's API is in trouble (" + failure.message + ")";
 }
 
 }  // namespace
@@ -52,14 +61,12 @@ paced_transport::paced_transport(
     sources::transport& inner,
     store::backfill_pool& pool,
     const pace& how,
-    const clock_source& clock,
     metrics_registry& metrics
 )
     : source_{std::move(source)},
       inner_{inner},
       pool_{pool},
       how_{how},
-      clock_{clock},
       metrics_{metrics},
       breaker_{how.breaker},
       limiter_{executor, how.at_once},
@@ -73,7 +80,13 @@ paced_transport::paced_transport(
 }
 
 bool paced_transport::ready() const {
-    return !closing_.closed() && breaker_.would_allow(steady::now());
+    const auto now = steady::now();
+    return !closing_.closed() && breaker_.would_allow(now) && now >= held_until_;
+}
+
+std::string paced_transport::trouble() const {
+    if (breaker_.open()) return last_trouble_;
+    return steady::now() < held_until_ ? "the vendor's API wants to be left alone for a while" : "";
 }
 
 void paced_transport::close() {
@@ -84,25 +97,52 @@ void paced_transport::close() {
 asio::awaitable<sources::api_result<sources::api_answer>> paced_transport::get(sources::api_request what) {
     const auto permit = co_await limiter_.acquire();
     if (!permit) co_return paused("stopping");
+    if (steady::now() < held_until_) co_return paused("the API wants to be left alone; asked again later");
     const auto leave = breaker_.allow(steady::now());
     if (!leave) co_return paused("the API is in trouble; asked again later");
     const bool may_go = co_await wait_for_slot();
     if (!may_go) {
         breaker_.abandoned(*leave);
-        co_return paused(closing_.closed() ? "stopping" : "the rate limit cannot be kept without the database");
+        co_return paused(closing_.closed() ? "stopping" : "no place under the rate limit; asked again later");
     }
     auto answer = co_await inner_.get(what);
     if (closing_.closed()) {
         breaker_.abandoned(*leave);
         co_return paused("stopping");
     }
-    count(
-        what, answer ? std::to_string(answer->status) : std::string{sources::to_string(answer.error().what)}
-    );
-    co_await learn(answer, *leave);
+    if (answer) {
+        count(what, std::to_string(answer->status));
+        answer->mark = leave->turn;
+        co_return answer;
+    }
+    count(what, std::string{sources::to_string(answer.error().what)});
+    if (judgement(what.operation, answer.error()) == verdict::trouble)
+        failed(*leave, describe(answer.error()));
+    else
+        breaker_.abandoned(*leave);
     co_return answer;
 }
 
+asio::awaitable<void> paced_transport::judge(
+    std::string_view operation, std::uint64_t mark, const sources::api_failure* failure
+) {
+    const async::breaker::leave leave{mark};
+    switch (failure == nullptr ? verdict::well : judgement(operation, *failure)) {
+        case verdict::well:
+            succeeded(leave);
+            break;
+        case verdict::trouble:
+            failed(leave, describe(*failure));
+            break;
+        case verdict::nothing:
+            breaker_.abandoned(leave);
+            break;
+    }
+    if (failure == nullptr || failure->what != api_failure::kind::throttled) co_return;
+    co_await hold_back(std::min(failure->retry_after.value_or(default_hold), longest_hold));
+}
+
+/// False where it takes too long to wait for: then somebody held the key back, and places are not kept.
 asio::awaitable<bool> paced_transport::wait_for_slot() {
     auto take = [key = how_.key, interval = how_.interval, burst = how_.burst](store::backfill_store& db) {
         return db.take_slot(key, interval, burst);
@@ -110,43 +150,39 @@ asio::awaitable<bool> paced_transport::wait_for_slot() {
     const auto wait = co_await pool_.run(std::move(take));
     if (!wait) co_return false;
     const auto until = steady::now() + *wait;
+    const auto own_queue = how_.interval * static_cast<int>(2 * how_.at_once);
+    if (*wait > std::max<std::chrono::microseconds>(longest_wait, own_queue)) {
+        held_until_ = until;
+        co_return false;
+    }
     while (steady::now() < until && !closing_.closed())
         co_await closing_.wait(until);
     co_return !closing_.closed();
 }
 
-asio::awaitable<void> paced_transport::learn(
-    const sources::api_result<sources::api_answer>& from, async::breaker::leave leave
-) {
-    const bool trouble =
-        from ? is_trouble(from->status) : from.error().what == api_failure::kind::unreachable;
+asio::awaitable<void> paced_transport::hold_back(std::chrono::seconds time) {
+    held_until_ = steady::now() + time;
+    log::warn("the vendor's API wants to be left alone", {{"source", source_}, {"seconds", time.count()}});
+    auto hold = [key = how_.key, time](store::backfill_store& db) { db.hold_back(key, time); };
+    // Where the database is away the others find out for themselves.
+    static_cast<void>(co_await pool_.run(std::move(hold)));
+}
+
+void paced_transport::failed(async::breaker::leave leave, std::string why) {
     const bool was_open = breaker_.open();
-    if (trouble) {
-        breaker_.failed(leave, steady::now());
-        last_trouble_ = describe(from);
-    } else {
-        breaker_.succeeded(leave);
-    }
-    if (breaker_.open() != was_open) {
-        open_.set(breaker_.open() ? 1 : 0);
-        if (breaker_.open()) {
-            log::warn(
-                "the vendor's API is in trouble, asking less",
-                {{"source", source_}, {"reason", last_trouble_}}
-            );
-        } else {
-            log::info("the vendor's API answers again", {{"source", source_}});
-        }
-    }
-    if (!from) co_return;
-    const auto hold = wished_hold(*from, clock_.now());
-    if (!hold) co_return;
-    auto hold_back = [key = how_.key, time = *hold](store::backfill_store& db) {
-        db.hold_back(key, time);
-        return true;
-    };
-    // Where the database is away nothing goes out anyway.
-    static_cast<void>(co_await pool_.run(std::move(hold_back)));
+    breaker_.failed(leave, steady::now());
+    last_trouble_ = std::move(why);
+    if (was_open || !breaker_.open()) return;
+    open_.set(1);
+    log::warn("the circuit breaker opens, asking less", {{"source", source_}, {"reason", last_trouble_}});
+}
+
+void paced_transport::succeeded(async::breaker::leave leave) {
+    const bool was_open = breaker_.open();
+    breaker_.succeeded(leave);
+    if (!was_open || breaker_.open()) return;
+    open_.set(0);
+    log::info("the vendor's API answers again", {{"source", source_}});
 }
 
 void paced_transport::count(const sources::api_request& what, const std::string& code) {

@@ -2,7 +2,6 @@
 
 #include "async/breaker.hpp"
 #include "async/limiter.hpp"
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "sources/api.hpp"
 #include "store/connection_pool.hpp"
@@ -27,19 +26,23 @@ struct pace {
 /// bound on what is under way, and a circuit breaker. Loop thread.
 class paced_transport final : public sources::transport {
 public:
-    /// The references must outlive it, but for `how`. `source` is a metric label.
+    /// `inner`, `pool` and `metrics` must outlive it. `source` is a metric label.
     paced_transport(
         const boost::asio::any_io_executor& executor,
         std::string source,
         sources::transport& inner,
         store::backfill_pool& pool,
         const pace& how,
-        const clock_source& clock,
         metrics_registry& metrics
     );
 
-    /// `paused` while the breaker is open, after `close`, and where the rate limit cannot be asked.
+    /// `paused` while the breaker is open, while the vendor wants to be left alone, after `close`, and where
+    /// the rate limit cannot be asked.
     boost::asio::awaitable<sources::api_result<sources::api_answer>> get(sources::api_request what) override;
+
+    boost::asio::awaitable<void> judge(
+        std::string_view operation, std::uint64_t mark, const sources::api_failure* failure
+    ) override;
 
     /// Refuses everything from now on, also what waits for its turn.
     void close();
@@ -47,26 +50,27 @@ public:
     /// Whether a request would go out now.
     [[nodiscard]] bool ready() const;
     /// Why little is asked at present; empty while all is well.
-    [[nodiscard]] std::string trouble() const { return breaker_.open() ? last_trouble_ : std::string{}; }
+    [[nodiscard]] std::string trouble() const;
 
 private:
     boost::asio::awaitable<bool> wait_for_slot();
-    boost::asio::awaitable<void> learn(
-        const sources::api_result<sources::api_answer>& from, async::breaker::leave leave
-    );
+    boost::asio::awaitable<void> hold_back(std::chrono::seconds time);
+    void failed(async::breaker::leave leave, std::string why);
+    void succeeded(async::breaker::leave leave);
     void count(const sources::api_request& what, const std::string& code);
 
     std::string source_;
     sources::transport& inner_;
     store::backfill_pool& pool_;
     const pace how_;
-    const clock_source& clock_;
     metrics_registry& metrics_;
     async::breaker breaker_;
     async::limiter limiter_;
     async::wakeup closing_;
     metric_gauge open_;
     std::string last_trouble_;
+    /// Until when the vendor, or another daemon that it told, wants nothing asked.
+    std::chrono::steady_clock::time_point held_until_ = std::chrono::steady_clock::time_point::min();
 };
 
 }  // namespace callhook::backfill

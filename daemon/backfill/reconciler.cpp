@@ -25,6 +25,10 @@ trouble stopping() {
     return {"stopping", true, false};
 }
 
+trouble disagreement() {
+    return {"ids in webhooks and in the API do not name the same calls; nothing is merged", false, false};
+}
+
 std::size_t distinct_calls(const std::vector<store::missing_webhook>& missing) {
     std::set<std::int64_t> ids;
     for (const auto& m : missing)
@@ -72,17 +76,17 @@ asio::awaitable<bool> reconciler::pause(std::chrono::milliseconds time) {
     co_return !closing_.closed();
 }
 
-/// Learns where the source stands; refuses where ids do not agree.
-reconciler::task<void> reconciler::open() {
+/// Learns where the source stands; refuses where ids do not agree. Who is only looking makes no state.
+reconciler::task<void> reconciler::open(bool only_looking) {
     auto read = [source = source_](store::backfill_store& db) { return db.states({source}); };
     auto states = co_await ask_store(std::move(read));
     if (!states) co_return states.error();
-    if (states->empty()) co_return trouble{"the source has no state yet", true, false};
-    state_ = std::move(states->front());
-    if (contradicted()) {
-        co_return trouble{
-            "ids in webhooks and in the API do not name the same calls; nothing is merged", false, false};
-    }
+    if (states->empty() && !only_looking) co_return trouble{"the source has no state yet", true, false};
+    state_ = store::source_state{};
+    state_.source = source_;
+    state_.known_since = clock_.now();
+    if (!states->empty()) state_ = std::move(states->front());
+    if (contradicted()) co_return disagreement();
     co_return outcome<void>{};
 }
 
@@ -113,6 +117,8 @@ reconciler::task<void> reconciler::wait_until_sequenced(utc_time moment) {
 reconciler::task<void> reconciler::settle_identity(
     std::optional<std::int64_t> confirmed, std::optional<std::int64_t> against
 ) {
+    // Another page or look may have found it meanwhile.
+    if (contradicted()) co_return disagreement();
     if (state_.identity != identity_check::unknown || (!confirmed && !against)) co_return outcome<void>{};
     const auto found = against ? identity_check::mismatch : identity_check::confirmed;
     const auto call = against ? *against : *confirmed;
@@ -131,8 +137,7 @@ reconciler::task<void> reconciler::settle_identity(
         "ids in webhooks and in the API do not name the same calls, nothing from the API is merged",
         {{"source", source_}, {"call", call}, {"hint", "see README, What backfill asks for"}}
     );
-    co_return trouble{
-        "ids in webhooks and in the API do not name the same calls; nothing is merged", false, false};
+    co_return disagreement();
 }
 
 reconciler::task<void> reconciler::append_all(std::vector<news> fresh, utc_time fetched_at) {

@@ -125,7 +125,7 @@ private:
     template <class T>
     using task = boost::asio::awaitable<outcome<T>>;
 
-    task<void> open();
+    task<void> open(bool only_looking = false);
     task<void> sweep_piece(stretch piece, sweeping& s);
     task<bool> sweep_pages(stretch piece, sweeping& s, piece_calls& calls);
     task<page_result> sweep_page(stretch piece, std::size_t offset, sweeping& s, piece_calls& calls);

@@ -97,26 +97,33 @@ asio::awaitable<bool> runner::tell_store(Query query) {
 asio::awaitable<void> runner::run() {
     while (!closing_.closed() && !co_await open_sources())
         co_await closing_.wait(steady::now() + std::chrono::seconds{1});
-    auto states_due = steady::now();
-    auto zones_due = steady::now() + states_every;
-    auto leases_due = steady::now();
+    due next{steady::now(), steady::now() + states_every, steady::now()};
     while (!closing_.closed()) {
-        if (steady::now() >= states_due) {
-            states_due = steady::now() + states_every;
-            co_await refresh_states();
+        try {
+            co_await turn(next);
+        } catch (const std::exception&) {
+            // Breakage of one turn is none of the next.
+            log::error("a turn of backfill broke");
         }
-        if (steady::now() >= zones_due) {
-            zones_due = steady::now() + zones_every;
-            co_await measure_zones();
-        }
-        if (steady::now() >= leases_due) {
-            leases_due = steady::now() + how_.job_lease / 3;
-            co_await renew_leases();
-        }
-        co_await plan();
-        co_await take_jobs();
-        co_await closing_.wait(std::min(leases_due, steady::now() + how_.poll_interval));
+        co_await closing_.wait(std::min(next.leases, steady::now() + how_.poll_interval));
     }
+}
+
+asio::awaitable<void> runner::turn(due& next) {
+    if (steady::now() >= next.states) {
+        next.states = steady::now() + states_every;
+        co_await refresh_states();
+    }
+    if (steady::now() >= next.zones) {
+        next.zones = steady::now() + zones_every;
+        co_await measure_zones();
+    }
+    if (steady::now() >= next.leases) {
+        next.leases = steady::now() + how_.job_lease / 3;
+        co_await renew_leases();
+    }
+    co_await plan();
+    co_await take_jobs();
 }
 
 asio::awaitable<bool> runner::open_sources() {
@@ -311,10 +318,11 @@ void runner::tell(const sweep_report& report, const std::string& source) {
 asio::awaitable<void> runner::give_up_for_now(const store::job& what, const trouble& why) {
     if (closing_.closed()) co_return;
     const bool standing = what.kind != "call";
-    const int failures = what.attempts + (why.counts ? 1 : 0);
+    // In an outage each trial would use up the attempts of whichever job it is made with.
+    const bool counts = why.counts && account_of(what.source).way->trouble().empty();
+    const int failures = what.attempts + (counts ? 1 : 0);
     const auto now = clock_.now();
-    const bool hopeless = !why.retryable || failures >= how_.job_attempts;
-    if (!standing && why.counts && hopeless) {
+    if (!standing && counts && failures >= how_.job_attempts) {
         log::warn(
             "a call could not be asked for, given up",
             {{"source", what.source}, {"call", what.call_id}, {"job", what.id}, {"reason", why.message}}
@@ -333,8 +341,8 @@ asio::awaitable<void> runner::give_up_for_now(const store::job& what, const trou
             {{"source", what.source}, {"job", what.kind}, {"reason", why.message}, {"in_seconds", wait.count() / 1000}}
         );
     }
-    auto postpone = [what, owner = owner_, due = now + wait, why](store::backfill_store& db) {
-        db.postpone(what, owner, due, why.message, why.counts);
+    auto postpone = [what, owner = owner_, due = now + wait, why, counts](store::backfill_store& db) {
+        db.postpone(what, owner, due, why.message, counts);
     };
     co_await tell_store(std::move(postpone));
 }

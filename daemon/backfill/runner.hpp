@@ -48,7 +48,15 @@ public:
     [[nodiscard]] std::string problems() const;
 
 private:
+    /// When what is not done at every turn is to be done next.
+    struct due {
+        std::chrono::steady_clock::time_point states;
+        std::chrono::steady_clock::time_point zones;
+        std::chrono::steady_clock::time_point leases;
+    };
+
     boost::asio::awaitable<void> run();
+    boost::asio::awaitable<void> turn(due& next);
     boost::asio::awaitable<bool> open_sources();
     boost::asio::awaitable<void> refresh_states();
     boost::asio::awaitable<void> measure_zones();

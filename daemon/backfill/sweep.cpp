@@ -17,6 +17,8 @@ constexpr std::chrono::hours longest_piece{24};
 constexpr int page_attempts = 3;
 /// How often a piece is paged through again when calls seem to have slipped between its pages.
 constexpr int passes = 3;
+/// Fewer calls do not tell whether the zone is right.
+constexpr std::size_t fewest_for_zone = 3;
 /// So many pages in a row without a new call end the paging of a vendor that does not count its calls.
 constexpr std::size_t stale_pages = 3;
 
@@ -54,7 +56,7 @@ sweep_report& sweep_report::operator+=(const sweep_report& other) {
 }
 
 reconciler::task<sweep_report> reconciler::sweep(stretch over, sweep_options options) {
-    const auto opened = co_await open();
+    const auto opened = co_await open(options.dry_run);
     if (!opened) co_return opened.error();
     sweeping s{std::move(options), rules()};
     s.report.over = over;
@@ -78,7 +80,8 @@ reconciler::task<void> reconciler::sweep_piece(stretch piece, sweeping& s) {
         log::info("calls slipped between pages, reading them again", {{"source", source_}});
     }
     const auto off = zone_error_of_filter(piece.from, piece.to, calls.created_at);
-    if (off && !calls.created_at.empty() && (!s.zone_error || *off != std::chrono::seconds{0})) s.zone_error = off;
+    const bool tells = off && calls.created_at.size() >= fewest_for_zone;
+    if (tells && (!s.zone_error || *off != std::chrono::seconds{0})) s.zone_error = off;
     co_return outcome<void>{};
 }
 
@@ -159,8 +162,8 @@ reconciler::task<sources::call_page> reconciler::fetch_page(stretch piece, std::
     for (int attempt = 1;; ++attempt) {
         auto page = co_await api_.calls(filter);
         if (page) co_return std::move(*page);
-        const auto why = of_api(page.error());
-        if (attempt >= page_attempts || !why.retryable || !why.counts) co_return why;
+        const bool soon = page.error().outage() && page.error().what != sources::api_failure::kind::throttled;
+        if (attempt >= page_attempts || !soon) co_return of_api(page.error());
         if (!co_await pause(async::backoff(how_.retry_first, how_.retry_longest, attempt, 0.5)))
             co_return trouble{"stopping", true, false};
     }

@@ -22,12 +22,9 @@ using outcome = boost::system::result<T, trouble>;
 
 inline trouble of_api(const sources::api_failure& failure) {
     using kind = sources::api_failure::kind;
-    // A key that is refused will be put right by somebody some time, for all jobs at once.
-    const bool key = failure.what == kind::unauthorized || failure.what == kind::forbidden;
-    const bool whole_api = key || failure.what == kind::paused || failure.what == kind::throttled;
-    // A call that a webhook told of just now may not have reached the API yet.
-    const bool not_yet = failure.what == kind::not_found;
-    return {failure.message, failure.retryable() || key || not_yet, !whole_api};
+    const bool whole_api = failure.what == kind::unreachable || failure.what == kind::unauthorized ||
+                           failure.what == kind::paused || failure.what == kind::throttled;
+    return {failure.message, true, !whole_api};
 }
 
 inline trouble of_store(const error& failure) {

@@ -24,12 +24,12 @@ seconds to_quarter(microseconds time) {
     return std::chrono::floor<std::chrono::duration<long long, std::ratio<900>>>(shifted);
 }
 
-seconds up_to_quarter(microseconds time) {
-    return std::chrono::ceil<std::chrono::duration<long long, std::ratio<900>>>(time);
-}
-
-seconds down_to_quarter(microseconds time) {
-    return std::chrono::floor<std::chrono::duration<long long, std::ratio<900>>>(time);
+/// The least multiple of `step` that is as far from zero as `bound`: a bound is all that a filter tells, and
+/// most zones are whole hours apart.
+seconds whole(microseconds bound, seconds step) {
+    const auto size = std::chrono::abs(bound);
+    const auto steps = (size + step - microseconds{1}) / step;
+    return bound < microseconds{0} ? -step * steps : step * steps;
 }
 
 }  // namespace
@@ -59,11 +59,13 @@ std::optional<seconds> zone_error_of_filter(
         std::count_if(created_at.begin(), created_at.end(), [&](auto at) { return at > to + slack; });
     if (early < fewest_contradictions && late < fewest_contradictions) return seconds{0};
     const auto [first, last] = std::minmax_element(created_at.begin(), created_at.end());
-    const auto error = late >= early ? up_to_quarter(*last - to) : down_to_quarter(*first - from);
-    // Taken back by the error, all must lie within; and no zone is further off.
-    const bool fits = *first - error >= from - quarter && *last - error <= to + quarter;
-    if (!fits || std::chrono::abs(error) > farthest) return {};
-    return error;
+    const auto bound = late >= early ? *last - to : *first - from;
+    for (const auto error : {whole(bound, std::chrono::hours{1}), whole(bound, quarter)}) {
+        // Taken back by the error, all must lie within; and no zone is further off.
+        const bool fits = *first - error >= from - slack && *last - error <= to + slack;
+        if (fits && std::chrono::abs(error) <= farthest) return error;
+    }
+    return {};
 }
 
 bool is_zone_error(std::optional<seconds> error) noexcept {

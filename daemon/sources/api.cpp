@@ -10,6 +10,10 @@ bool api_failure::outage() const noexcept {
     return what == kind::unreachable || what == kind::throttled || what == kind::broken;
 }
 
+boost::asio::awaitable<void> transport::judge(std::string_view, std::uint64_t, const api_failure*) {
+    co_return;
+}
+
 std::string_view to_string(api_failure::kind what) noexcept {
     using kind = api_failure::kind;
     switch (what) {

@@ -67,6 +67,8 @@ struct api_answer {
     /// The field Retry-After as it came; empty where there was none.
     std::string retry_after{};
     std::string body{};
+    /// The transport's own mark, to be given back with the verdict.
+    std::uint64_t mark = 0;
 };
 
 /// Carries requests to one vendor's API with the credentials of one source. Loop thread. Every request has a
@@ -78,6 +80,12 @@ public:
     /// Fails as `unreachable`, `unreadable` (larger than is taken) or `paused` only; whatever came whole is
     /// an answer, whatever its status.
     virtual boost::asio::awaitable<api_result<api_answer>> get(api_request what) = 0;
+
+    /// Hears what an answer turned out to say, once for each that `get` gave; `failure` is null where all was
+    /// well. Only who reads an answer knows: a refusal may come with status 200.
+    virtual boost::asio::awaitable<void> judge(
+        std::string_view operation, std::uint64_t mark, const api_failure* failure
+    );
 };
 
 /// Which calls to list. Empty members do not restrict.

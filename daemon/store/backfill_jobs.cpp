@@ -40,12 +40,13 @@ constexpr statement plan_jobs{
 
 constexpr statement move_cursor{"move_cursor", "UPDATE backfill_cursor SET position = $1::bigint"};
 
-/// The choice is a CTE: as a subquery it might be run again, and then lock more than was asked for.
+/// Of one source, and either standing jobs or those about calls, so that the index has them in order. The
+/// choice is a CTE: as a subquery it might be run again, and then lock more than was asked for.
 constexpr statement lease_jobs{
     "lease_jobs",
     "WITH free AS MATERIALIZED ("
-    "  SELECT id FROM jobs WHERE dead_at IS NULL AND due_at <= $3::timestamptz "
-    "  AND (leased_until IS NULL OR leased_until <= $3::timestamptz) AND source = ANY ($2::text[]) "
+    "  SELECT id FROM jobs WHERE dead_at IS NULL AND source = $2 AND (kind = 'call') = $6::boolean "
+    "  AND due_at <= $3::timestamptz AND (leased_until IS NULL OR leased_until <= $3::timestamptz) "
     "  ORDER BY due_at, id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) "
     "UPDATE jobs SET leased_by = $1::uuid, leased_until = $4::timestamptz WHERE id IN (SELECT id FROM free) "
     "RETURNING " CALLHOOK_JOB_COLUMNS};
@@ -140,17 +141,28 @@ std::vector<job> backfill_store::lease(
 ) {
     return impl_->db.run("lease jobs", [&](pqxx::nontransaction& tx) {
         std::vector<job> out;
-        const auto rows = impl_->db.exec(
-            tx,
-            lease_jobs,
-            to_string(owner),
-            array_of(sources),
-            to_rfc3339(now),
-            to_rfc3339(until),
-            std::to_string(most)
-        );
-        for (const auto& row : rows)
-            out.push_back(read_job(row));
+        const auto take = [&](const std::string& source, const char* about_calls, std::size_t limit) {
+            const auto rows = impl_->db.exec(
+                tx,
+                lease_jobs,
+                to_string(owner),
+                source,
+                to_rfc3339(now),
+                to_rfc3339(until),
+                std::to_string(limit),
+                about_calls
+            );
+            for (const auto& row : rows)
+                out.push_back(read_job(row));
+        };
+        // However many calls wait, and of whichever source, the sweeps of all come first.
+        for (const auto& source : sources) {
+            if (out.size() < most) take(source, "false", most - out.size());
+        }
+        for (std::size_t i = 0; i < sources.size() && out.size() < most; ++i) {
+            const auto sources_left = sources.size() - i;
+            take(sources[i], "true", (most - out.size() + sources_left - 1) / sources_left);
+        }
         std::sort(out.begin(), out.end(), [](const job& a, const job& b) {
             return std::tie(a.due_at, a.id) < std::tie(b.due_at, b.id);
         });

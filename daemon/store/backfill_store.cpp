@@ -33,7 +33,8 @@ constexpr statement read_states{
 
 constexpr statement write_swept{
     "write_swept",
-    "UPDATE source_states SET swept_until = greatest(swept_until, $2::timestamptz), "
+    "UPDATE source_states SET swept_until = CASE WHEN swept_until > $3::timestamptz THEN $2::timestamptz "
+    "  ELSE greatest(swept_until, $2::timestamptz) END, "
     "swept_at = $3::timestamptz WHERE source = $1"};
 
 constexpr statement write_identity{

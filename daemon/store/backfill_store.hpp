@@ -106,7 +106,7 @@ public:
     /// now; those that wait for later become due now, unless somebody is at them.
     void open_sources(const std::vector<std::string>& sources, utc_time now);
     std::vector<source_state> states(const std::vector<std::string>& sources);
-    /// Only ever forwards.
+    /// Only ever forwards, but for a moment that is yet to come: a clock that was ahead once.
     void set_swept(const std::string& source, utc_time until, utc_time now);
     /// `confirmed` never replaces `mismatch`, nor the other way round: what is known stays until
     /// `forget_identity`.

@@ -81,7 +81,9 @@ def test_where_ids_do_not_agree_nothing_is_merged_until_somebody_says_so(make_da
     daemon.settle()
     assert_records_are_true(daemon, more, asked=False)
     wait_until(lambda: jobs_left(daemon) >= 5, 20, "jobs that wait")
-    assert dead_jobs(daemon) == 0, [j for j in daemon.api("/v1/jobs?state=dead").json()["jobs"]]
+    # Expects that jobs wait while ids do not agree. Fails: looks that were under way when the first one found it out go on to
+    # "the record is about another call" and bury their jobs.
+    assert dead_jobs(daemon) == 0, daemon.api("/v1/jobs?state=dead").json()["jobs"]
     assert away.api.requests("call") == [] and from_the_api(daemon) == 0
     # A restart changes nothing of that.
     assert daemon.stop() == 0
@@ -292,7 +294,9 @@ def test_a_missing_webhook_is_reported_once_and_shown_when_it_comes_late(make_da
     for event, gap in zip(events, reversed(gaps())):
         missing = daemon.api(f"/v1/gaps/{gap['id']}").json()["missing"]
         calls = sorted({one["call_id"] for one in missing})
-        assert event["origin"] == "backfill" and event["data"] == {**gap, "call_ids": calls}, (event, gap)
+        # What came late is known later only.
+        want = {k: v for k, v in gap.items() if k != "came_late"}
+        assert event["origin"] == "backfill" and event["data"] == {**want, "call_ids": calls}, (event, gap)
     assert sum(g["came_late"] for g in gaps()) == 0 and all(g["found_by"] in ("sweep", "call") for g in gaps())
 
     # It comes after all.
@@ -354,6 +358,33 @@ def test_a_young_call_gets_its_time_before_a_webhook_counts_as_missing(make_daem
     )
     assert waited.total_seconds() >= 4
     print(f"\nreported {waited.total_seconds():.1f} s after the look")
+
+
+def test_a_sweep_that_is_under_way_stops_when_ids_turn_out_not_to_agree(make_daemon, vendor):
+    made, other = small_plan(calls=40), small_plan(calls=1, first_id=50_000, seed=8, start=hours_ago(0))
+    away = vendor(made.visitors.values())
+    daemon = make_daemon(joined(QUICK, {"backfill": {"page_size": 2}}, away.settings(**FAST)))
+    away.api.fault = [Fault("slow", seconds=0.3, operation="history")]
+    daemon.start()
+    wait_until(lambda: len(away.api.requests("history")) >= 3, 20, "a sweep under way")
+    ((call_id, visitor),) = other.visitors.items()
+    with away.api.lock:
+        away.api.add(visitor)
+        away.api.fault = [Fault("wrong_identity", operation="call"), Fault("slow", seconds=0.3, operation="history")]
+    for _, data in visitor.events():
+        daemon.deliver({"data": data})
+    wait_until(lambda: daemon.database.value("SELECT identity FROM callhook.source_states") == "mismatch", 20, "the mismatch")
+    daemon.settle()
+    before = from_the_api(daemon)
+    assert before < len(made.visitors), "the sweep is under way still"
+    wait_until(lambda: jobs_of_sweep_end(daemon), 30, "the sweep's end")
+    daemon.settle()
+    # Expects README's "nothing is merged any more". Fails: a sweep that is under way goes on to its end, page by page.
+    assert from_the_api(daemon) <= before + 2, (before, from_the_api(daemon))
+
+
+def jobs_of_sweep_end(daemon):
+    return daemon.database.value("SELECT count(*) FROM callhook.jobs WHERE kind = 'sweep' AND leased_by IS NULL")
 
 
 # Overdue --------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from callpage_faults import Fault
 from support.backfill import (
     FAST,
+    LIFECYCLE,
     QUICK,
     assert_each_fact_once,
     assert_records_are_true,
@@ -116,6 +117,18 @@ def idle(make_daemon):
 # Asking ---------------------------------------------------------------------------------------------------------------------
 
 
+def test_a_command_ends_when_its_work_is_done(idle, vendor):
+    away = vendor(small_plan(calls=5).visitors.values())
+    daemon = idle(away)
+    for arguments in (["--check"], ["--dry-run"], [], ["--forget-identity"]):
+        begun = time.monotonic()
+        code, _, err = daemon.run("backfill", "--source", "demo", *arguments)
+        took = time.monotonic() - begun
+        assert code == 0, err
+        # Fails: a connection to the API that is kept for another request keeps the command alive for 30 s.
+        assert took < 3 * PATIENCE, (arguments, took)
+
+
 def test_a_dry_run_says_what_differs_and_changes_nothing(idle, vendor):
     made = small_plan(calls=30, never=0.25, start=hours_ago(0.4))
     away = vendor(made.visitors.values())
@@ -140,7 +153,7 @@ def test_a_dry_run_says_what_differs_and_changes_nothing(idle, vendor):
     unknown = {i for i, t in made.truths.items() if not t.sent}
     assert {i for i, one in found.items() if one["difference"] == "unknown call"} == unknown
     assert all("unknown call" in lines[i] for i in unknown)
-    untold = {i for i, t in made.truths.items() if t.sent and {"call.new", "call.scheduled", "call.missed", "call.completed"} & (set(t.events) - set(t.sent))}
+    untold = {i for i, t in made.truths.items() if t.sent and LIFECYCLE & (set(t.events) - set(t.sent))}
     assert untold <= found.keys() and {i for i, one in found.items() if one["difference"] == "untold"} <= untold
     for call_id, one in found.items():
         assert one["events"], one
@@ -186,9 +199,8 @@ def test_a_range_covers_what_lies_in_it_and_no_more(idle, vendor):
     bounds = ["--from", utc(days=-3), "--to", utc(days=-1)]
     code, out, err = daemon.run("backfill", "--source", "demo", *bounds)
     assert code == 0, err
-    zone_margin = 20  # seconds, for what passes between making the bounds here and there
     inside = [v for v in visitors.values() if hours_ago(72) <= v.created <= hours_ago(24)]
-    assert inside and re.search(rf"calls compared +{len(inside)}\n", out), (out, len(inside), zone_margin)
+    assert inside and re.search(rf"calls compared +{len(inside)}\n", out), (out, len(inside))
     daemon.settle()
     assert daemon.database.value("SELECT count(*) FROM callhook.calls") == len(inside)
     # A range moves nothing of the sweep's: what lies between is not forgotten.
@@ -217,7 +229,8 @@ def test_interrupted_over_a_range_it_goes_on_where_it_was(idle, vendor, number):
     if number == signal.SIGINT:
         assert code == 130, (code, err)
         assert "interrupted" in err and "same command" in err, err
-        assert ended_in < 5 * PATIENCE
+        # Fails: what was appended last keeps the command alive until its deadline, hooks.answer_timeout, is over.
+        assert ended_in < 2 * PATIENCE, ended_in
     else:
         assert code == -signal.SIGKILL
     away.api.fault = None

@@ -15,7 +15,6 @@ from support.backfill import (
     assert_each_fact_once,
     assert_records_are_true,
     dead_jobs,
-    hours_ago,
     joined,
     leases,
     problems,
@@ -28,6 +27,8 @@ from support.daemon import PATIENCE, SECRET, wait_until
 from support.feed import assert_contiguous, read_feed
 from support.metrics import metric
 from support.vendor import KEY
+
+JOBS_AT_ONCE = 4  # the default: what one daemon has under way at most
 
 # A lost lease is found soon, and a request under way does not outlast one.
 SHORT_LEASE = {"backfill": {"request_timeout": "900ms", "job_lease": "1s"}}
@@ -295,15 +296,12 @@ def test_two_daemons_share_jobs_and_pace_and_one_takes_over_from_the_other(make_
     assert_all_is_filled_in(other, made)
     looks = len(away.api.requests("call"))
     # Those under way in the daemon that was killed are asked for again; no others.
-    assert len(made.truths) <= looks <= len(made.truths) + QUICK_JOBS, looks
+    assert len(made.truths) <= looks <= len(made.truths) + JOBS_AT_ONCE, looks
     assert away.api.highest_rate(1.0) <= limit + burst
     print(
         f"\n{shares[0]:.0f} and {shares[1]:.0f} looks when one was killed (after {killed_at}), {looks} in all for {len(made.truths)} calls; "
         f"at most {away.api.highest_rate(1.0)} requests in a second (limit {limit} and a burst of {burst})"
     )
-
-
-QUICK_JOBS = 4  # jobs_at_once: what one daemon has under way at most
 
 
 def test_a_sweep_is_taken_over_from_a_daemon_that_was_killed(make_daemon, vendor):

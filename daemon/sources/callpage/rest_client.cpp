@@ -4,6 +4,7 @@
 #include "sources/callpage/rest_targets.hpp"
 
 #include <functional>
+#include <optional>
 #include <set>
 
 namespace callhook::sources::callpage {
@@ -51,9 +52,13 @@ public:
 private:
     template <class T>
     awaitable<api_result<T>> ask(api_request what, api_result<T> (*read)(const api_answer&, utc_time)) {
+        const auto operation = what.operation;
         auto answer = co_await by_.get(std::move(what));
         if (!answer) co_return std::move(answer).error();
-        co_return read(*answer, clock_.now());
+        auto said = read(*answer, clock_.now());
+        const auto failure = said ? std::optional<api_failure>{} : std::optional{said.error()};
+        co_await by_.judge(operation, answer->mark, failure ? &*failure : nullptr);
+        co_return said;
     }
 
     template <class T>

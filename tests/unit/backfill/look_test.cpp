@@ -94,8 +94,8 @@ TEST_F(look_test, that_fails_appends_nothing) {
     for (const auto& e :
          {expected{kind::not_found, true, true},
           {kind::broken, true, true},
-          {kind::unreachable, true, true},
-          {kind::unreadable, false, true},
+          {kind::unreachable, true, false},
+          {kind::unreadable, true, true},
           {kind::unauthorized, true, false},
           {kind::paused, true, false}}) {
         SCOPED_TRACE(sources::to_string(e.what));

@@ -1,5 +1,6 @@
 #include "backfill/paced_transport.hpp"
 
+#include "sources/retry_after.hpp"
 #include "world.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -55,13 +56,34 @@ protected:
     }
 
     std::unique_ptr<paced_transport> make(const pace& p) {
-        return std::make_unique<paced_transport>(loop.get_executor(), "main", inner, pool, p, clock, metrics);
+        return std::make_unique<paced_transport>(loop.get_executor(), "main", inner, pool, p, metrics);
     }
-    answer get(paced_transport& way) { return run(way.get({"calls", "/x"})); }
-
-    asio::awaitable<void> get_later(paced_transport& way) {
-        sources::api_request what{"calls", "/x"};
+    /// What a reader of answers makes of a status.
+    static std::optional<sources::api_failure> failure_of(const sources::api_answer& a) {
+        const auto wait = sources::read_retry_after(a.retry_after, utc_time{});
+        const auto failure = [&](kind what) { return sources::api_failure{what, "answered", a.status, wait}; };
+        if (a.status == 200) return {};
+        if (a.status == 401) return failure(kind::unauthorized);
+        if (a.status == 403) return failure(kind::forbidden);
+        if (a.status == 404) return failure(kind::not_found);
+        if (a.status == 429 || (a.status == 503 && wait)) return failure(kind::throttled);
+        return failure(a.status >= 500 ? kind::broken : kind::rejected);
+    }
+    /// Asks, reads and judges, as who asks an API does.
+    asio::awaitable<answer> ask(paced_transport& way, std::string_view operation) {
+        sources::api_request what{operation, "/x"};
         auto answered = co_await way.get(std::move(what));
+        if (answered) {
+            const auto failure = failure_of(*answered);
+            co_await way.judge(operation, answered->mark, failure ? &*failure : nullptr);
+        }
+        co_return answered;
+    }
+    answer get(paced_transport& way, std::string_view operation = "history") {
+        return run(ask(way, operation));
+    }
+    asio::awaitable<void> get_later(paced_transport& way) {
+        auto answered = co_await ask(way, "history");
         got.push_back(std::move(answered));
     }
     void start(paced_transport& way, int how_many) {
@@ -144,7 +166,7 @@ TEST_F(paced_transport_test, counts_requests_by_operation_and_answer) {
         static_cast<void>(get(*way));
     for (const auto* code : {"200", "404", "unreachable"}) {
         const auto line = std::string{R"(callhook_backfill_requests_total{code=")"} + code +
-                          R"(",operation="calls",source="main"} 1)";
+                          R"(",operation="history",source="main"} 1)";
         EXPECT_EQ(metric(line), line);
     }
 }
@@ -222,6 +244,32 @@ TEST_F(paced_transport_test, other_refusals_do_not_open_it) {
     EXPECT_TRUE(way->ready());
 }
 
+TEST_F(paced_transport_test, a_scope_that_is_missing_for_widgets_or_one_call_is_no_trouble) {
+    const auto way = make(quick);
+    inner.script.assign(8, status(403));
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(status_of(get(*way, "widgets")), 403U);
+        EXPECT_EQ(status_of(get(*way, "call")), 403U);
+    }
+    EXPECT_TRUE(way->ready());
+    EXPECT_EQ(way->trouble(), "");
+}
+
+TEST_F(paced_transport_test, a_refusal_with_status_200_is_trouble_too) {
+    const auto way = make(quick);
+    const auto refused = [](paced_transport& w) -> asio::awaitable<bool> {
+        sources::api_request what{"history", "/x"};
+        auto answered = co_await w.get(std::move(what));
+        const sources::api_failure said{kind::unauthorized, "hasError", 200, {}};
+        if (answered) co_await w.judge("history", answered->mark, &said);
+        co_return answered.has_value();
+    };
+    for (int i = 0; i < 3; ++i)
+        EXPECT_TRUE(run(refused(*way)));
+    EXPECT_FALSE(run(refused(*way)));
+    EXPECT_NE(way->trouble().find("the API key"), std::string::npos);
+}
+
 // Being asked to wait -------------------------------------------------------------------------------------
 
 TEST_F(paced_transport_test, who_is_asked_to_come_back_later_does) {
@@ -235,10 +283,24 @@ TEST_F(paced_transport_test, who_is_asked_to_come_back_later_does) {
         EXPECT_EQ(status_of(get(*way)), code);
         inner.times.clear();
         const auto began = steady::now();
+        EXPECT_FALSE(way->ready());
+        EXPECT_NE(way->trouble(), "");
+        expect_refused(get(*way));
         EXPECT_TRUE(get(*another)) << "whoever uses the key keeps to it";
         EXPECT_GE(inner.times.at(0) - began, 900ms);
         EXPECT_TRUE(get(*way));
     }
+}
+
+TEST_F(paced_transport_test, nobody_waits_long_for_a_key_that_was_held_back_elsewhere) {
+    const auto way = make(quick);
+    const auto another = make(quick);
+    inner.script = {status(429, "60")};
+    static_cast<void>(get(*way));
+    const auto began = steady::now();
+    expect_refused(get(*another));
+    EXPECT_LT(steady::now() - began, 1s);
+    EXPECT_FALSE(another->ready());
 }
 
 TEST_F(paced_transport_test, without_a_time_too_many_means_a_while_and_trouble_means_nothing) {
@@ -255,20 +317,19 @@ TEST_F(paced_transport_test, without_a_time_too_many_means_a_while_and_trouble_m
         ),
         1
     );
-    inner.script.clear();
     db.exec("DELETE FROM api_paces");
+    const auto another = make(quick);
     inner.script = {status(429, "999999999")};
-    static_cast<void>(get(*way));
+    static_cast<void>(get(*another));
     EXPECT_EQ(db.number("SELECT count(*) FROM api_paces WHERE next_at > now() + interval '61 minutes'"), 0)
         << "but not for ever";
-    EXPECT_TRUE(way->ready()) << "no trouble of the API";
 }
 
 // Ending --------------------------------------------------------------------------------------------------
 
 TEST_F(paced_transport_test, close_ends_every_wait) {
     auto slow = quick;
-    slow.interval = 60s;
+    slow.interval = 9s;
     slow.burst = 1;
     slow.at_once = 2;
     const auto way = make(slow);

@@ -51,7 +51,7 @@ protected:
         daemon out;
         out.api = &vendor;
         out.way =
-            std::make_unique<paced_transport>(loop.get_executor(), "main", inner, pool, p, clock, metrics);
+            std::make_unique<paced_transport>(loop.get_executor(), "main", inner, pool, p, metrics);
         vendor.way = out.way.get();
         out.calls = std::make_unique<reconciler>(
             loop.get_executor(), "main", vendor, decoder, pool, make_append(), how, clock, metrics
@@ -206,7 +206,7 @@ TEST_F(runner_test, a_call_that_the_api_does_not_know_yet_is_asked_for_again) {
     stop(d);
 }
 
-TEST_F(runner_test, what_will_never_work_is_buried_at_once_and_others_go_on) {
+TEST_F(runner_test, what_cannot_be_read_is_buried_in_the_end_and_others_go_on) {
     let_standing_jobs_wait();
     for (const std::int64_t id : {7, 8})
         add_call_job(id);
@@ -215,7 +215,7 @@ TEST_F(runner_test, what_will_never_work_is_buried_at_once_and_others_go_on) {
     auto d = make_daemon(api);
     d.work->start();
     run_until([&] { return jobs("dead_at IS NOT NULL") == 1 && jobs("kind = 'call'") == 1; });
-    EXPECT_EQ(job("call_id, attempts"), "7 1");
+    EXPECT_EQ(job("call_id, attempts"), "7 3");
     EXPECT_EQ(appended_ids(), ids{8});
     stop(d);
 }
@@ -247,7 +247,7 @@ TEST_F(runner_test, an_open_breaker_leaves_attempts_untouched) {
     const auto before = inner.requests;
     run_for(100ms);
     EXPECT_EQ(inner.requests, before);
-    EXPECT_EQ(db.number("SELECT sum(attempts) FROM jobs"), inner.requests) << "one for each that went out";
+    EXPECT_LT(db.number("SELECT sum(attempts) FROM jobs"), inner.requests) << "what fails while it is open counts against nobody";
     EXPECT_EQ(jobs("dead_at IS NOT NULL"), 0);
     EXPECT_NE(d.work->problems(), "");
     stop(d);

@@ -59,6 +59,7 @@ asio::awaitable<std::optional<api_failure>> fake_api::travel(std::string operati
                                                       : api_failure::kind::rejected;
             failed = api_failure{kind, "status " + std::to_string(answer->status), answer->status, {}};
         }
+        if (answer) co_await way->judge(operation, answer->mark, failed ? &*failed : nullptr);
     }
     if (!failed && !failures.empty()) {
         failed = failures.front();
