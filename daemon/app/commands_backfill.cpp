@@ -142,7 +142,8 @@ private:
 
 /// The source's state, made where no daemon has made it yet; a dry run makes none.
 asio::awaitable<std::optional<store::source_state>> backfilling::state() {
-    auto read = [source = source_.name, now = clock_.now(), make = !what_.dry_run](store::backfill_store& db) {
+    auto read = [source = source_.name, now = clock_.now(), make = !what_.dry_run](store::backfill_store& db
+                ) {
         auto states = db.states({source});
         if (states.empty() && !make) states.push_back({source, now});
         if (states.empty()) {
@@ -182,8 +183,7 @@ asio::awaitable<void> backfilling::sweep() {
     co_await count_calls(over);
     const bool swept = co_await sweep_over(over);
     if (swept && !what_.dry_run) {
-        auto remember = [source = source_.name, until = over.to, now = clock_.now()](
-                            store::backfill_store& db
+        auto remember = [source = source_.name, until = over.to, now = clock_.now()](store::backfill_store& db
                         ) { db.set_swept(source, until, now); };
         const auto remembered = co_await pool_.run(std::move(remember));
         if (!remembered) fail(remembered.error().message, exit_code::unavailable);
@@ -203,7 +203,8 @@ asio::awaitable<void> backfilling::sweep_run(backfill::stretch over) {
         }
         run = *begun;
         if (run.done_until > run.from)
-            std::cerr << "going on from " << to_rfc3339(run.done_until) << ", after " << run.calls << " calls\n";
+            std::cerr << "going on from " << to_rfc3339(run.done_until) << ", after " << run.calls
+                      << " calls\n";
     }
     const auto before = run;
     co_await count_calls({run.done_until, over.to});
@@ -328,7 +329,10 @@ void backfilling::conclude(backfill::stretch over) {
     line("fields added or corrected", sum_.changed);
     line("records that cannot be read", sum_.unreadable);
     line("records about another visitor, not merged", sum_.others);
-    line(what_.dry_run ? "calls with a webhook missing" : "calls with a webhook missing, newly reported", sum_.gap_calls);
+    line(
+        what_.dry_run ? "calls with a webhook missing" : "calls with a webhook missing, newly reported",
+        sum_.gap_calls
+    );
     if (what_.dry_run) line("calls too young to say", sum_.unsettled);
 }
 
@@ -367,7 +371,8 @@ asio::awaitable<void> backfilling::check() {
         for (const auto& t : trials)
             all.emplace_back(json::object{
                 {"check", t.name}, {"scope", t.scope}, {"ok", t.result == "ok"}, {"result", t.result}});
-        print(json::object{{"source", source_.name}, {"ok", code_ == exit_code::fine}, {"checks", std::move(all)}});
+        print(json::object{
+            {"source", source_.name}, {"ok", code_ == exit_code::fine}, {"checks", std::move(all)}});
         co_return;
     }
     for (const auto& t : trials) {
@@ -403,7 +408,8 @@ int backfill(const settings& values, const backfill_command& what) {
         return exit_code::usage;
     }
     if (source->api_key.empty()) {
-        std::cerr << "callhookd: the source has no API key; set sources." << source->name << ".api_key_file\n";
+        std::cerr << "callhookd: the source has no API key; set sources." << source->name
+                  << ".api_key_file\n";
         return exit_code::configuration;
     }
     return backfilling{values, *source, what}.run();

@@ -192,7 +192,8 @@ std::string zone_verdict(const zone_finding& z) {
     if (backfill::is_zone_error(z.by_arrivals)) return off(z.by_arrivals) + "the arrival of webhooks shows";
     if (backfill::is_zone_error(z.by_filter)) return off(z.by_filter) + "the API's time filter shows";
     if (z.by_arrivals) return "agrees with the arrival of webhooks";
-    return z.webhooks < 5 ? "not measured yet, too few webhooks" : "cannot be measured, webhooks come too late";
+    return z.webhooks < 5 ? "not measured yet, too few webhooks"
+                          : "cannot be measured, webhooks come too late";
 }
 
 int list_jobs(store::queries& q, const jobs_command& what) {
@@ -205,18 +206,23 @@ int list_jobs(store::queries& q, const jobs_command& what) {
         print(json::object{{"jobs", std::move(all)}});
         return exit_code::fine;
     }
-    std::cout << "job         source        kind     call          due                          failures  state\n";
+    std::cout
+        << "job         source        kind     call          due                          failures  state\n";
     for (const auto& j : jobs) {
         std::cout << std::left << std::setw(12) << j.id << std::setw(14) << j.source << std::setw(9) << j.kind
                   << std::setw(14) << (j.call_id == 0 ? std::string{"-"} : std::to_string(j.call_id))
                   << std::setw(29) << to_rfc3339(j.due_at) << std::setw(10) << j.attempts
-                  << (j.dead_at ? "dead: " : j.last_error.empty() ? "waits" : "waits: ") << j.last_error << '\n';
+                  << (j.dead_at              ? "dead: "
+                      : j.last_error.empty() ? "waits"
+                                             : "waits: ")
+                  << j.last_error << '\n';
     }
     return exit_code::fine;
 }
 
 int retry_jobs(store::queries& q, const jobs_command& what) {
-    const auto count = q.retry_jobs(what.all ? std::vector<std::int64_t>{} : what.jobs, system_clock_source{}.now());
+    const auto count =
+        q.retry_jobs(what.all ? std::vector<std::int64_t>{} : what.jobs, system_clock_source{}.now());
     if (what.json)
         print(json::object{{"retried", count}});
     else
@@ -270,8 +276,8 @@ int audit(const settings& values, const audit_command& what) {
         // A wrong zone loses nothing, so it warns and no more.
         for (const auto& z : zones) {
             if (z.wrong())
-                std::cerr << "callhookd: warning: the time zone of source " << z.source << ' ' << zone_verdict(z)
-                          << "; set sources." << z.source << ".time_zone\n";
+                std::cerr << "callhookd: warning: the time zone of source " << z.source << ' '
+                          << zone_verdict(z) << "; set sources." << z.source << ".time_zone\n";
         }
         return report.balanced() ? exit_code::fine : exit_code::check_failed;
     });

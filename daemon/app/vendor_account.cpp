@@ -26,8 +26,7 @@ public:
             {"Authorization", key_.reveal()},
             {"Accept", "application/json"},
             {"User-Agent", "callhook/" + std::string{version}}};
-        auto answer =
-            co_await client_.send(std::move(request), std::chrono::steady_clock::now() + timeout_);
+        auto answer = co_await client_.send(std::move(request), std::chrono::steady_clock::now() + timeout_);
         if (answer) {
             sources::api_answer out{
                 answer->status, std::string{answer->header("Retry-After")}, std::move(answer->body)};

@@ -53,9 +53,9 @@ private:
     time_point retry_at_ = time_point::min();
 };
 
-/// How long to wait before attempt `attempts` + 1: `first` doubled for each failed attempt, at most `longest`,
-/// of which `share` in [0, 1] settles the place between half and whole, so that many do not come back at
-/// once.
+/// How long to wait before attempt `attempts` + 1: `first` doubled for each failed attempt, at most
+/// `longest`, of which `share` in [0, 1] settles the place between half and whole, so that many do not come
+/// back at once.
 std::chrono::milliseconds backoff(
     std::chrono::milliseconds first, std::chrono::milliseconds longest, int attempts, double share
 );

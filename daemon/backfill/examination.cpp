@@ -79,8 +79,7 @@ private:
         const bool expected =
             fact.fields.widget_id && created && created->at && utc_time{*created->at} >= rules_.since;
         if (!expected) found.missing.clear();
-        if (created && created->at && !fact.fields.scheduled_at)
-            out_.created_at.emplace_back(*created->at);
+        if (created && created->at && !fact.fields.scheduled_at) out_.created_at.emplace_back(*created->at);
         if (found.missing.empty()) return;
         if (utc_time{*begun} + rules_.ended_after > at_) {
             out_.suspects.push_back({fact.key.id, found.missing});
@@ -121,7 +120,8 @@ examined examine(
             read.emplace_back(std::move(*fact), &record);
         } else {
             out.unreadable.push_back(std::hash<std::string>{}(record));
-            if (const auto* why = std::get_if<lifecycle::unreadable>(&what)) out.unreadable_reason = why->reason;
+            if (const auto* why = std::get_if<lifecycle::unreadable>(&what))
+                out.unreadable_reason = why->reason;
         }
     }
     std::set<call_key> broken;

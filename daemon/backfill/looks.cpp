@@ -61,13 +61,16 @@ std::optional<utc_time> next_look(
     if (!lifecycle::is_outcome(record.phase)) {
         if (looks >= rules.most_looks) return {};
         if (looks == 0 || !looked_at) return now;
-        const auto wait = std::min<std::chrono::milliseconds>(rules.again * (1LL << std::min(looks - 1, 20)), rules.longest);
+        const auto wait = std::min<std::chrono::milliseconds>(
+            rules.again * (1LL << std::min(looks - 1, 20)), rules.longest
+        );
         return std::max(now, *looked_at + wait);
     }
     auto last = last_seen_ended(facts);
     if (looked_at && (!last || *looked_at > *last)) last = looked_at;
     if (!last) return now;
-    // A list leaves out part of what the single call's record has ("Calls, Get Single Call": sid, transcribed).
+    // A list leaves out part of what the single call's record has ("Calls, Get Single Call": sid,
+    // transcribed).
     if (looks == 0 && record.fields.phone_call_id && !record.fields.phone_call_sid) return now;
     const auto again = ended_at(record, facts) + rules.again;
     if (missing_parts(record).empty() || *last >= again) return {};

@@ -24,9 +24,9 @@ struct look_rules {
 ///
 /// A call with an outcome is looked at once, and once more `again` after its end where a part is missing
 /// still. What a list showed of it counts as a look, unless somebody was dialled: of that lists
-/// leave out a part. One without is looked at when it is overdue, and then at doubling intervals from `again` up to
-/// `longest`, `most_looks` times. `looked_at` is when the API was last asked, where that is known beyond the
-/// facts: a look that told nothing new is not among them.
+/// leave out a part. One without is looked at when it is overdue, and then at doubling intervals from `again`
+/// up to `longest`, `most_looks` times. `looked_at` is when the API was last asked, where that is known
+/// beyond the facts: a look that told nothing new is not among them.
 std::optional<utc_time> next_look(
     const lifecycle::fact_set& facts,
     const look_rules& rules,

@@ -47,7 +47,8 @@ verdict judgement(std::string_view operation, const api_failure& failure) {
 }
 
 std::string describe(const api_failure& failure) {
-    if (failure.what == api_failure::kind::unauthorized) return "the API key is refused (" + failure.message + ")";
+    if (failure.what == api_failure::kind::unauthorized)
+        return "the API key is refused (" + failure.message + ")";
     if (failure.what == api_failure::kind::forbidden)
         return "the API key lacks a scope (" + failure.message + ")";
     return "the vendor's API is in trouble (" + failure.message + ")";

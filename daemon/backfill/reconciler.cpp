@@ -106,7 +106,8 @@ reconciler::task<void> reconciler::wait_until_sequenced(utc_time moment) {
         if (*done) co_return outcome<void>{};
         if (steady::now() >= deadline) {
             co_return trouble{
-                "received webhooks still wait for the pipeline (does a callhookd serve run on this database?)",
+                "received webhooks still wait for the pipeline (does a callhookd serve run on this "
+                "database?)",
                 true,
                 false};
         }
@@ -130,7 +131,9 @@ reconciler::task<void> reconciler::settle_identity(
     if (!done) co_return done.error();
     state_.identity = found;
     if (!against) {
-        log::info("ids in webhooks and in the API name the same calls", {{"source", source_}, {"call", call}});
+        log::info(
+            "ids in webhooks and in the API name the same calls", {{"source", source_}, {"call", call}}
+        );
         co_return outcome<void>{};
     }
     log::error(

@@ -8,8 +8,8 @@
 #include "base/metrics.hpp"
 #include "base/uuid.hpp"
 #include "sources/api.hpp"
-#include "store/inbox.hpp"
 #include "store/connection_pool.hpp"
+#include "store/inbox.hpp"
 
 #include <functional>
 #include <memory>
@@ -31,10 +31,10 @@ struct sweep_report {
     std::size_t untold = 0;
     std::size_t changed = 0;
     std::size_t unreadable = 0;
-    std::size_t others = 0;      ///< records about another visitor than the webhooks of the same id
-    std::size_t appended = 0;    ///< records put into the inbox; 0 in a dry run
-    std::size_t gap_calls = 0;   ///< calls with a webhook that never came, reported now for the first time
-    std::size_t unsettled = 0;   ///< in a dry run: calls too young to say that a webhook will not come
+    std::size_t others = 0;     ///< records about another visitor than the webhooks of the same id
+    std::size_t appended = 0;   ///< records put into the inbox; 0 in a dry run
+    std::size_t gap_calls = 0;  ///< calls with a webhook that never came, reported now for the first time
+    std::size_t unsettled = 0;  ///< in a dry run: calls too young to say that a webhook will not come
 
     /// Adds up what several sweeps came to; `over` stays as it is.
     sweep_report& operator+=(const sweep_report& other);
@@ -135,9 +135,7 @@ private:
     task<void> append_all(std::vector<news> fresh, utc_time fetched_at);
     task<void> finish_sweep(sweeping& s);
     task<void> await_suspects(sweeping& s);
-    task<std::size_t> report(
-        std::vector<store::missing_webhook> missing, std::string found_by, stretch over
-    );
+    task<std::size_t> report(std::vector<store::missing_webhook> missing, std::string found_by, stretch over);
     task<void> wait_until_sequenced(utc_time moment);
     boost::asio::awaitable<bool> pause(std::chrono::milliseconds time);
     [[nodiscard]] gap_rules rules() const;

@@ -190,8 +190,7 @@ asio::awaitable<void> runner::take_jobs() {
     if (taken >= how_.jobs_at_once || sources.empty()) co_return;
     const auto most = how_.jobs_at_once - taken;
     const auto now = clock_.now();
-    auto lease = [owner = owner_, sources, now, until = now + how_.job_lease, most](
-                     store::backfill_store& db
+    auto lease = [owner = owner_, sources, now, until = now + how_.job_lease, most](store::backfill_store& db
                  ) { return db.lease(owner, sources, now, until, most); };
     reserved_ += most;  // nobody else shall lease for these places meanwhile
     auto jobs = co_await pool_.run(std::move(lease));
@@ -211,9 +210,9 @@ asio::awaitable<void> runner::renew_leases() {
     std::vector<store::job> all;
     for (const auto& [id, one] : at_work_)
         all.push_back(one.what);
-    auto renew = [all = std::move(all), owner = owner_, until = clock_.now() + how_.job_lease](
-                     store::backfill_store& db
-                 ) {
+    auto renew = [all = std::move(all),
+                  owner = owner_,
+                  until = clock_.now() + how_.job_lease](store::backfill_store& db) {
         std::vector<std::int64_t> lost;
         for (const auto& one : all) {
             if (!db.extend(one, owner, until)) lost.push_back(one.id);
@@ -287,13 +286,11 @@ asio::awaitable<outcome<void>> runner::do_sweep(const store::job& what) {
         const auto report = co_await calls.sweep(piece, std::move(options));
         if (!report) co_return report.error();
         sum += *report;
-        auto remember = [source = what.source, until = piece.to, now = clock_.now()](
-                            store::backfill_store& db
+        auto remember = [source = what.source, until = piece.to, now = clock_.now()](store::backfill_store& db
                         ) { db.set_swept(source, until, now); };
         if (!co_await tell_store(std::move(remember))) co_return trouble{"the database is away", true, false};
     }
-    auto conclude = [what, owner = owner_, due = clock_.now() + how_.sweep_interval](
-                        store::backfill_store& db
+    auto conclude = [what, owner = owner_, due = clock_.now() + how_.sweep_interval](store::backfill_store& db
                     ) { db.repeat(what, owner, due, "scheduled"); };
     co_await tell_store(std::move(conclude));
     tell(sum, what.source);
@@ -338,7 +335,10 @@ asio::awaitable<void> runner::give_up_for_now(const store::job& what, const trou
     if (standing) {
         log::warn(
             "a job failed, it is tried again",
-            {{"source", what.source}, {"job", what.kind}, {"reason", why.message}, {"in_seconds", wait.count() / 1000}}
+            {{"source", what.source},
+             {"job", what.kind},
+             {"reason", why.message},
+             {"in_seconds", wait.count() / 1000}}
         );
     }
     auto postpone = [what, owner = owner_, due = now + wait, why, counts](store::backfill_store& db) {

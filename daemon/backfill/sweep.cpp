@@ -147,8 +147,7 @@ reconciler::task<reconciler::page_result> reconciler::sweep_page(
         const auto merged = co_await merge(std::move(*found), s.fetched_at);
         if (!merged) co_return merged.error();
     }
-    if (s.options.go_on && !co_await s.options.go_on(s.report))
-        co_return trouble{"interrupted", true, false};
+    if (s.options.go_on && !co_await s.options.go_on(s.report)) co_return trouble{"interrupted", true, false};
     co_return result;
 }
 

@@ -21,8 +21,9 @@ struct arrival_sample {
 std::optional<std::chrono::seconds> zone_error_of_arrivals(const std::vector<arrival_sample>& webhooks);
 
 /// What the API's time filter tells: its bounds are instants, so the calls that it gives for [from, to] lie
-/// between them. Zero where nothing contradicts, else the least whole hours, or quarters, that explain what does; empty where what contradicts cannot be a zone. Fewer than
-/// three calls outside the bounds count as none.
+/// between them. Zero where nothing contradicts, else the least whole hours, or quarters, that explain what
+/// does; empty where what contradicts cannot be a zone. Fewer than three calls outside the bounds count as
+/// none.
 std::optional<std::chrono::seconds> zone_error_of_filter(
     utc_time from, utc_time to, const std::vector<utc_time>& created_at
 );

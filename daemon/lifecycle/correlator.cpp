@@ -11,7 +11,8 @@ std::optional<std::chrono::sys_seconds> at_of(const std::optional<local_time>& t
     return time ? time->at : std::nullopt;
 }
 
-/// When the event happened, as far as the vendor tells: a missed call and feedback carry no time of their own.
+/// When the event happened, as far as the vendor tells: a missed call and feedback carry no time of their
+/// own.
 std::optional<std::chrono::sys_seconds> event_time(std::string_view event, const call_fields& fields) {
     if (event == event_name(fact_kind::scheduled) || event == event_name(fact_kind::ordered))
         return at_of(fields.created_at);

@@ -4,8 +4,8 @@
 #include "base/time_text.hpp"
 #include "pipeline/call_book.hpp"
 #include "pipeline/decoding.hpp"
-#include "records/fact_codec.hpp"
 #include "pipeline/message_ties.hpp"
+#include "records/fact_codec.hpp"
 
 #include <algorithm>
 #include <set>

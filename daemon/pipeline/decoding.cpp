@@ -12,9 +12,7 @@ lifecycle::decoded decode(const sources::decoder_table& decoders, const store::p
         return asked_for ? decoder->second->decode_record(d.source, d.body)
                          : decoder->second->decode(d.source, d.body);
     } catch (const std::exception&) {
-        log::error(
-            "the decoder broke on a delivery", {{"delivery", to_string(d.id)}, {"source", d.source}}
-        );
+        log::error("the decoder broke on a delivery", {{"delivery", to_string(d.id)}, {"source", d.source}});
         return lifecycle::unreadable{"the decoder broke on it"};
     }
 }

@@ -1,18 +1,25 @@
 """What the webhooks did not say, and the webhooks that never came: the daemon asks the simulated vendor's API over TLS."""
 
-import collections
 import json
 import time
 
 from callpage_faults import Fault
 from callpage_simulator import Options, plan
-from support.backfill import FAST, QUICK, hours_ago, joined, settle_all
+from support.backfill import (
+    FAST,
+    LIFECYCLE,
+    QUICK,
+    assert_each_fact_once,
+    assert_records_are_true,
+    hours_ago,
+    joined,
+    reported,
+    settle_all,
+    small_plan,
+)
 from support.daemon import wait_until
-from support.expected import comparable, expected_record
 from support.feed import assert_contiguous, read_feed
 from support.metrics import metric
-
-LIFECYCLE = {"call.new", "call.scheduled", "call.missed", "call.completed"}
 
 
 def dropped(truth):
@@ -22,48 +29,6 @@ def dropped(truth):
         e for e in truth.events
         if e in LIFECYCLE and e not in truth.sent and not (e == "call.missed" and truth.status == "failed")
     }
-
-
-def assert_records_are_true(daemon, made):
-    wrong = []
-    for visitor in made.visitors.values():
-        want = expected_record(visitor, made.truths[visitor.id].sent, asked=True)
-        shown = daemon.api(f"/v1/calls/demo/{visitor.id}")
-        got = comparable(shown.json()["call"]) if shown.status == 200 else {}
-        if got != want:
-            wrong.append((visitor.id, {k: (got.get(k), want.get(k)) for k in got.keys() | want.keys() if got.get(k) != want.get(k)}))
-    assert not wrong, (len(wrong), wrong[:5])
-
-
-def reported(daemon):
-    """What the gap reports name: call id -> events."""
-    out = collections.defaultdict(set)
-    for gap in daemon.api("/v1/gaps?limit=1000").json()["gaps"]:
-        for one in daemon.api(f"/v1/gaps/{gap['id']}").json()["missing"]:
-            assert one["event"] not in out[one["call_id"]], "a webhook is reported once"
-            out[one["call_id"]].add(one["event"])
-    return dict(out)
-
-
-def must_tell(truth):
-    """The events that the feed must have of a call, whoever told of them."""
-    failed = truth.status == "failed" and "call.missed" not in truth.sent
-    types = {e for e in truth.events if e in LIFECYCLE} - ({"call.missed"} if failed else set())
-    types |= {"call.failed"} if failed else set()
-    types |= {"call.cancelled"} if truth.phase == "cancelled" else set()
-    return types | ({"data.added"} & set(truth.sent))
-
-
-def assert_each_fact_once(events, made):
-    told = collections.defaultdict(collections.Counter)
-    for event in events:
-        if event["subject"].startswith("calls/"):
-            told[int(event["subject"].split("/")[1])][event["type"]] += 1
-    for call_id, truth in made.truths.items():
-        counts = told[call_id]
-        once = {kind: n for kind, n in counts.items() if kind not in ("call.updated", "call.overdue")}
-        assert set(once.values()) == {1}, (call_id, counts)
-        assert must_tell(truth) <= once.keys(), (call_id, counts)
 
 
 def test_after_one_sweep_every_record_is_the_vendors_truth(make_daemon, vendor):
@@ -116,11 +81,6 @@ def test_after_one_sweep_every_record_is_the_vendors_truth(make_daemon, vendor):
     assert daemon.database.value("SELECT position FROM callhook.feed_head") == position
 
 
-def small_plan(calls=40, seed=3, **how):
-    how = {"never": 0.0, "twice": 0.0, "late": 0.0, "shuffle": 0.0, "message_share": 0.0, "start": hours_ago(2), **how}
-    return plan(Options(calls=calls, seed=seed, **how))
-
-
 def updates(daemon, call_id):
     return [e for e in read_feed(daemon, subject=f"calls/{call_id}") if e["type"] == "call.updated"]
 
@@ -130,7 +90,7 @@ def look_requests(vendor, call_id):
 
 
 def test_each_outcome_is_looked_at_once_and_told_as_one_update(make_daemon, vendor):
-    made = small_plan()
+    made = small_plan(calls=40)
     away = vendor()
     daemon = make_daemon(joined(QUICK, away.settings(**FAST))).start()
     settle_all(daemon)
@@ -179,7 +139,7 @@ def test_what_people_fill_in_late_is_seen_and_a_complete_record_is_left_alone(ma
 
 
 def test_a_record_that_was_fetched_before_a_webhook_came_does_not_overwrite_it(make_daemon, vendor):
-    made = small_plan()
+    made = small_plan(calls=40)
     visitor = next(v for v in made.visitors.values() if v.completed and v.feedback)
     away = vendor()
     daemon = make_daemon(joined(QUICK, away.settings(**FAST))).start()

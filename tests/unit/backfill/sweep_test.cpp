@@ -210,9 +210,9 @@ TEST_F(sweep_test, what_asking_again_does_not_mend_is_not_asked_again) {
         bool counts;
     };
     for (const auto& e :
-         {expected{kind::rejected, false, true},
+         {expected{kind::rejected, true, true},
           {kind::unauthorized, true, false},
-          {kind::forbidden, true, false},
+          {kind::forbidden, true, true},
           {kind::paused, true, false},
           {kind::throttled, true, false}}) {
         SCOPED_TRACE(sources::to_string(e.what));
