@@ -80,6 +80,7 @@ load_outcome load_settings(const load_request& request) {
             if (request.needs_secrets) read_source_secrets(source, base, problems);
             if (request.needs_api_keys) read_api_access(source, base, problems);
         }
+        check_api_keys(sources, problems);
     }
     outcome.problems = problems.all();
     return outcome;

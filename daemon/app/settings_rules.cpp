@@ -213,24 +213,6 @@ void check_source_names(const std::vector<source_settings>& sources, setting_pro
     }
 }
 
-/// An account's history has the calls of all its widgets: two sources that ask for it would both have them.
-void check_api_keys(const std::vector<source_settings>& sources, setting_problems& problems) {
-    for (auto one = sources.begin(); one != sources.end(); ++one) {
-        if (one->api_key.empty()) continue;
-        const auto same_key = [&](const source_settings& other) {
-            return other.api_url == one->api_url && other.api_key.matches(one->api_key.reveal());
-        };
-        const auto other = std::find_if(std::next(one), sources.end(), same_key);
-        if (other == sources.end()) continue;
-        problems.add(
-            "sources." + other->name + ".api_key_file",
-            "***",
-            "holds the key of the source " + one->name + " too, so every call would be filed under both",
-            "give the key to one source; all webhooks of one account may come in on it"
-        );
-    }
-}
-
 }  // namespace
 
 bool is_source_name(std::string_view name) {
@@ -248,9 +230,25 @@ void check_rules(settings& values, setting_problems& problems) {
     check_inbox(values, problems);
     check_backfill(values.backfill, problems);
     check_source_names(values.sources, problems);
-    check_api_keys(values.sources, problems);
     for (auto& source : values.sources)
         check_source(source, problems);
+}
+
+void check_api_keys(const std::vector<source_settings>& sources, setting_problems& problems) {
+    for (auto one = sources.begin(); one != sources.end(); ++one) {
+        if (one->api_key.empty()) continue;
+        const auto same_key = [&](const source_settings& other) {
+            return other.api_url == one->api_url && other.api_key.matches(one->api_key.reveal());
+        };
+        const auto other = std::find_if(std::next(one), sources.end(), same_key);
+        if (other == sources.end()) continue;
+        problems.add(
+            "sources." + other->name + ".api_key_file",
+            "***",
+            "holds the key of the source " + one->name + " too, so every call would be filed under both",
+            "give the key to one source; all webhooks of one account may come in on it"
+        );
+    }
 }
 
 }  // namespace callhook::app

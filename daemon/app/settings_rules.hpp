@@ -14,4 +14,8 @@ bool is_source_name(std::string_view name);
 /// networks into canonical notation. Says nothing of keys that have a problem already.
 void check_rules(settings& values, setting_problems& problems);
 
+/// Checks that each API key belongs to one source, once the keys have been read: an account's history has the
+/// calls of all its widgets, and two sources that ask for it would both have them.
+void check_api_keys(const std::vector<source_settings>& sources, setting_problems& problems);
+
 }  // namespace callhook::app

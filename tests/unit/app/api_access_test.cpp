@@ -103,6 +103,21 @@ TEST(api_access, a_file_and_the_key_itself_are_one_too_many) {
     EXPECT_TRUE(load(folder, "sources.main.api_key_file = 'key'", environment).ok());
 }
 
+TEST(api_access, one_key_belongs_to_one_source) {
+    const scratch_folder folder;
+    folder.write("key", "Abc123");
+    auto environment = enough();
+    environment["CALLHOOK_SOURCES_OTHER_SECRETS"] = "0123456789abcdef";
+    environment["CALLHOOK_SOURCES_OTHER_API_KEY"] = "Abc123";
+    const std::string both = "sources.main.api_key_file = 'key'\nsources.other.kind = 'callpage'";
+    const auto problem = problem_of(load(folder, both, environment), "sources.other.api_key_file");
+    EXPECT_EQ(problem.value, "***");
+    EXPECT_THAT(problem.reason, HasSubstr("the key of the source main too"));
+
+    environment["CALLHOOK_SOURCES_OTHER_API_KEY"] = "Abc124";
+    EXPECT_TRUE(load(folder, both, environment).ok());
+}
+
 TEST(api_access, the_file_of_the_key_is_as_private_as_other_secrets) {
     const scratch_folder folder;
     const auto path = folder.write("key", "Abc123", 0644);

@@ -117,6 +117,15 @@ TEST_F(examination_test, of_history_no_webhook_is_expected) {
     EXPECT_EQ(out.missing, (missing{{8, "call.new"}, {8, "call.completed"}}));
 }
 
+TEST_F(examination_test, a_call_of_no_widget_sends_no_webhooks) {
+    auto c = vendor_has(7, 2h);
+    c.more = R"(,"leadable_type":"IncomingNumber")";
+    const auto out = examine(c);
+    EXPECT_EQ(out.fresh.size(), 1U);
+    EXPECT_TRUE(out.missing.empty());
+    EXPECT_TRUE(out.suspects.empty());
+}
+
 TEST_F(examination_test, a_call_without_a_readable_time_is_expected_nothing_of) {
     const auto out = examine(
         {R"({"id":7,"human_status":"completed","to":"+48600000007"})",

@@ -234,6 +234,24 @@ TEST_F(backfill_jobs_test, a_lease_gives_the_whole_job_the_longest_due_first) {
     EXPECT_EQ(jobs[1].last_error, "");
 }
 
+TEST_F(backfill_jobs_test, sweeps_come_before_calls_and_each_source_gets_its_share) {
+    add_jobs(50);
+    store.open_sources({"main", "other"}, now);
+    db.exec(
+        "INSERT INTO jobs (source, kind, call_id, reason, due_at) SELECT 'other', 'call', n, 'test', '" +
+        to_rfc3339(now) + "' FROM generate_series(1, 50) n"
+    );
+    const auto leased = store.lease(owner(1), {"main", "other"}, now, now + 1min, 10);
+    std::map<std::string, int> count;
+    for (const auto& one : leased)
+        ++count[one.source + (one.kind == "call" ? " call" : " standing")];
+    EXPECT_EQ(
+        count,
+        (std::map<std::string, int>{
+            {"main call", 3}, {"main standing", 2}, {"other call", 3}, {"other standing", 2}})
+    );
+}
+
 TEST_F(backfill_jobs_test, only_due_and_living_jobs_of_the_sources_are_leased) {
     add_jobs(4);
     db.exec(

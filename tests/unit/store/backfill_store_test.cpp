@@ -95,6 +95,9 @@ TEST_F(backfill_store_test, sweeping_only_goes_forwards) {
     EXPECT_EQ(state().swept_at, test_time() + 2min);
     store.set_swept("main", test_time() + 1h, test_time() + 3min);
     EXPECT_EQ(state().swept_until, test_time() + 1h);
+    // A clock that was ahead: what is yet to come cannot have been swept.
+    store.set_swept("main", test_time() + 4min, test_time() + 4min);
+    EXPECT_EQ(state().swept_until, test_time() + 4min);
 }
 
 TEST_F(backfill_store_test, identity_is_settled_once_until_it_is_forgotten) {
