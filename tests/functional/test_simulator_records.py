@@ -63,7 +63,7 @@ def test_what_is_expected_of_a_call_follows_from_what_came():
 
     unheard = expected_record(visitor, [])
     assert (unheard["phase"], unheard["status"], unheard["events"], unheard["has_feedback"]) == ("completed", "completed", [], False)
-    assert unheard["manager_id"] == record["call"]["data"]["call_attempt"]["data"]["manager"]["data"]["id"]
+    assert unheard["manager_id"] == record["call"]["data"]["call_attempt"]["data"]["manager"]["data"]["user"]["data"]["id"]
     assert "email" not in unheard and "started_at" not in unheard and unheard["fields"] == whole["fields"]
 
     ordered = expected_record(visitor, ["call.new"], asked=False)
