@@ -11,9 +11,12 @@ if(simdjson_VERSION VERSION_LESS 3.0)  # its own version file takes only the sam
 endif()
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(date REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PQXX REQUIRED IMPORTED_TARGET libpqxx>=6.4)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats>=3.4)
 
 # Debian 12's libphonenumber-dev asks for Boost 1.74's headers, which cannot be installed beside 1.81's. Its own headers
 # do not need them, so scripts/install-packages unpacks them from that package instead; Debian 13 installs it as usual.

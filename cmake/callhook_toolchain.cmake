@@ -33,6 +33,12 @@ if(CALLHOOK_SANITIZE)
   endif()
 endif()
 
+if(CALLHOOK_FUZZ)
+  # Inputs a second are what fuzzing lives on, so the code is optimised; what libstdc++ can check cheaply it checks.
+  target_compile_options(callhook_flags INTERFACE -fsanitize=fuzzer-no-link -O2 -g1)
+  target_compile_definitions(callhook_flags INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
   target_link_options(callhook_flags INTERFACE -fuse-ld=mold)

@@ -53,14 +53,6 @@ result<job_query> read_job_query(const http::request& whole, std::size_t page_li
     return job_query{state == "dead", *limit};
 }
 
-template <class Rows, class Show>
-json::array list_of(const Rows& rows, Show show) {
-    json::array out;
-    for (const auto& row : rows)
-        out.emplace_back(show(row));
-    return out;
-}
-
 }  // namespace
 
 json::object gap_json(const store::listed_gap& gap) {

@@ -1,9 +1,12 @@
 #include "api/calls.hpp"
 
 #include "api/paging.hpp"
+#include "base/log.hpp"
 #include "base/phone.hpp"
 #include "base/time_text.hpp"
-#include "lifecycle/record.hpp"
+#include "lifecycle/fold.hpp"
+#include "records/fact_codec.hpp"
+#include "records/record_json.hpp"
 
 namespace callhook::api {
 
@@ -13,6 +16,24 @@ json::object follow_up_json(const store::listed_call& call) {
     out.emplace("never_called_back", call.never_called_back);
     return out;
 }
+
+namespace {
+
+/// Which delivery each field came from; nothing for a call whose stored facts cannot be read.
+json::object provenance_of(const store::call_details& details) {
+    const auto& place = details.call.place;
+    try {
+        const auto facts = records::read_facts(details.facts, {place.source, place.id});
+        return facts.empty() ? json::object{} : records::provenance_json(lifecycle::fold(facts).from);
+    } catch (const std::exception&) {
+        log::error(
+            "the stored facts of a call cannot be read", {{"source", place.source}, {"call", place.id}}
+        );
+        return {};
+    }
+}
+
+}  // namespace
 
 json::object call_details_json(const store::call_details& details) {
     json::array timeline;
@@ -31,8 +52,9 @@ json::object call_details_json(const store::call_details& details) {
     return {
         {"call", parse_json(details.call.record)},
         {"follow_up", follow_up_json(details.call)},
-        {"provenance", parse_json(details.provenance)},
+        {"provenance", provenance_of(details)},
         {"timeline", std::move(timeline)},
+        {"final_at", details.final_at ? json::value(to_rfc3339(*details.final_at)) : json::value{}},
         {"messages", std::move(messages)},
     };
 }

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "http/endpoint.hpp"
-#include "store/reader_pool.hpp"
+#include "store/connection_pool.hpp"
 
 namespace callhook::api {
 
@@ -10,8 +10,8 @@ namespace callhook::api {
 /// never_called_back}`.
 json::object follow_up_json(const store::listed_call& call);
 
-/// `{call, follow_up, provenance, timeline, messages}`: `call` is the record, which depends on the facts
-/// received alone.
+/// `{call, follow_up, provenance, timeline, final_at, messages}`: `call` is the record, which depends on the
+/// facts received alone.
 json::object call_details_json(const store::call_details& details);
 
 /// `GET /v1/calls`: call records, newest first.

@@ -1,7 +1,8 @@
 #include "api/health.hpp"
 
 #include "base/json.hpp"
-#include "base/version.hpp"
+
+#include <algorithm>
 
 namespace callhook::api {
 
@@ -9,35 +10,60 @@ boost::asio::awaitable<http::response> livez_endpoint::handle(http::request) {
     co_return http::json_response(200, R"({"status":"ok"})");
 }
 
-boost::asio::awaitable<http::response> readyz_endpoint::handle(http::request whole) {
-    bool ready = true;
-    json::object parts;
-    for (const auto& part : parts_) {
-        const auto trouble = part.trouble();
-        if (!trouble.empty() && part.required) ready = false;
-        parts.emplace(part.name, trouble.empty() ? "ok" : trouble);
+readiness look_at(const std::vector<readiness_part>& parts) {
+    readiness found;
+    for (const auto& part : parts) {
+        auto trouble = part.look();
+        if (trouble.reason.empty()) continue;
+        found.worst = std::max(found.worst, trouble.how);
+        found.troubles.emplace_back(part.name, std::move(trouble.reason));
     }
-    json::object body{{"status", ready ? "ok" : "not ready"}};
-    if (whole.query.starts_with("verbose")) body.emplace("parts", std::move(parts));
-    co_return http::json_response(ready ? 200 : 503, json::serialize(body));
+    return found;
 }
 
-metrics_endpoint::metrics_endpoint(metrics_registry& metrics, store::reader_pool& readers)
-    : metrics_{metrics},
-      readers_{readers},
-      quarantined_{metrics.gauge("callhook_quarantined", "Deliveries in quarantine.")} {
-    metrics.gauge(
-               "callhook_build_info", "Always 1; the label tells the version.", {{"version", version}}
-    ).set(1);
+const char* in_a_word(trouble::weight worst) {
+    switch (worst) {
+        case trouble::weight::shown:
+            return "ok";
+        case trouble::weight::degraded:
+            return "degraded";
+        case trouble::weight::unready:
+            break;
+    }
+    return "not ready";
 }
 
-boost::asio::awaitable<http::response> metrics_endpoint::handle(http::request) {
-    const auto counts = co_await readers_.run([](store::queries& q) { return q.counts(); });
-    if (counts) quarantined_.set(static_cast<double>(counts->quarantined));
-    http::response answer;
-    answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    answer.body = metrics_.render();
-    co_return answer;
+std::string in_a_line(const readiness& found) {
+    std::string line = in_a_word(found.worst);
+    for (const auto& [part, reason] : found.troubles)
+        line += "; " + part + ": " + reason;
+    return line;
+}
+
+namespace {
+
+bool wants_parts(const http::request_head& head) {
+    return head.query.starts_with("verbose");
+}
+
+}  // namespace
+
+std::optional<http::response> readyz_endpoint::admit(const http::request_head& head) {
+    return wants_parts(head) ? refuse(head, *rules_, {}) : std::nullopt;
+}
+
+boost::asio::awaitable<http::response> readyz_endpoint::handle(http::request whole) {
+    const auto found = look_at(parts_);
+    json::object body{{"status", in_a_word(found.worst)}};
+    if (wants_parts(whole)) {
+        json::object parts;
+        for (const auto& part : parts_)
+            parts.emplace(part.name, "ok");
+        for (const auto& [part, reason] : found.troubles)
+            parts[part] = reason;
+        body.emplace("parts", std::move(parts));
+    }
+    co_return http::json_response(found.worst == trouble::weight::unready ? 503 : 200, json::serialize(body));
 }
 
 }  // namespace callhook::api

@@ -1,23 +1,48 @@
 #pragma once
 
-#include "base/metrics.hpp"
+#include "api/guard.hpp"
 #include "http/endpoint.hpp"
-#include "store/reader_pool.hpp"
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace callhook::api {
 
-/// One part of readiness: a name and whether it is well, with a word of reason.
+/// What is the matter with a part of the daemon.
+struct trouble {
+    enum class weight {
+        shown,     ///< nothing that bears on traffic
+        degraded,  ///< traffic should come, and people should look
+        unready    ///< traffic must not come
+    };
+    /// Empty: nothing. Otherwise fit for anyone who may read the API.
+    std::string reason{};
+    weight how = weight::unready;
+};
+
+/// One part of readiness: a name and whether it is well.
 struct readiness_part {
     std::string name;
-    /// Empty: well. Otherwise the reason, fit for anyone who may read the API.
-    std::function<std::string()> trouble;
-    /// Whether traffic must not come while it is not well; otherwise the part is shown only.
-    bool required = true;
+    std::function<trouble()> look;
 };
+
+/// What all parts together come to.
+struct readiness {
+    trouble::weight worst = trouble::weight::shown;
+    std::vector<std::pair<std::string, std::string>> troubles{};  ///< part and reason, of those that have any
+};
+
+readiness look_at(const std::vector<readiness_part>& parts);
+
+/// ok, degraded or not ready.
+const char* in_a_word(trouble::weight worst);
+
+/// The same with all troubles, in one line for people.
+std::string in_a_line(const readiness& found);
 
 /// `GET /livez`: the process answers. Never asks the database, or an outage of it would restart every daemon.
 class livez_endpoint final : public http::endpoint {
@@ -25,27 +50,18 @@ public:
     boost::asio::awaitable<http::response> handle(http::request whole) override;
 };
 
-/// `GET /readyz`: 200 where every required part is well, else 503; `?verbose` lists the parts.
+/// `GET /readyz`: 503 where a part is not ready, else 200, with the status `degraded` where one is;
+/// `?verbose` lists the parts, for who has a token (any) where there are tokens.
 class readyz_endpoint final : public http::endpoint {
 public:
-    explicit readyz_endpoint(std::vector<readiness_part> parts) : parts_{std::move(parts)} {}
+    readyz_endpoint(std::vector<readiness_part> parts, std::shared_ptr<const access_rules> rules)
+        : parts_{std::move(parts)}, rules_{std::move(rules)} {}
+    std::optional<http::response> admit(const http::request_head& head) override;
     boost::asio::awaitable<http::response> handle(http::request whole) override;
 
 private:
     std::vector<readiness_part> parts_;
-};
-
-/// `GET /metrics`: Prometheus text. Counts that only the database knows are asked for at each scrape, and
-/// left as they were where it does not answer.
-class metrics_endpoint final : public http::endpoint {
-public:
-    metrics_endpoint(metrics_registry& metrics, store::reader_pool& readers);
-    boost::asio::awaitable<http::response> handle(http::request whole) override;
-
-private:
-    metrics_registry& metrics_;
-    store::reader_pool& readers_;
-    metric_gauge quarantined_;
+    std::shared_ptr<const access_rules> rules_;
 };
 
 }  // namespace callhook::api

@@ -17,11 +17,8 @@ result<page> page_asked(const http::request& whole, std::size_t most) {
 /// `{NAME: items, next_cursor}`.
 template <class Rows, class Show>
 http::response list_answer(std::string_view name, const Rows& rows, std::size_t limit, Show show) {
-    json::array items;
-    for (const auto& row : rows)
-        items.emplace_back(show(row));
     json::object body;
-    body.emplace(name, std::move(items));
+    body.emplace(name, list_of(rows, show));
     body.emplace("next_cursor", next_cursor(rows, limit));
     return http::json_response(200, json::serialize(body));
 }

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "http/endpoint.hpp"
-#include "store/reader_pool.hpp"
+#include "store/connection_pool.hpp"
 
 namespace callhook::api {
 

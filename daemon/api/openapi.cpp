@@ -2,10 +2,10 @@
 
 namespace callhook::api {
 
-boost::asio::awaitable<http::response> openapi_endpoint::handle(http::request) {
+boost::asio::awaitable<http::response> document_endpoint::handle(http::request) {
     http::response answer;
-    answer.content_type = "application/yaml";
-    answer.body = openapi_text;
+    answer.content_type = media_type_;
+    answer.body = text_;
     co_return answer;
 }
 

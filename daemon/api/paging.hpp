@@ -32,6 +32,15 @@ struct page {
 /// Reads `limit` and `cursor`; `most` as in `limit_of`.
 result<page> page_of(const http::query_parameters& query, std::size_t most);
 
+/// Each row as `show` puts it.
+template <class Rows, class Show>
+json::array list_of(const Rows& rows, Show show) {
+    json::array out;
+    for (const auto& row : rows)
+        out.emplace_back(show(row));
+    return out;
+}
+
 /// The cursor for what comes after these rows, or null: only a full page may have one after it.
 template <class Rows>
 json::value next_cursor(const Rows& rows, std::size_t limit) {

@@ -1,19 +1,19 @@
-// The only user of CLI11.
 #include "app/arguments.hpp"
 
+#include "api/tokens.hpp"
+#include "app/argument_checks.hpp"
+#include "app/command_help.hpp"
+#include "app/command_line.hpp"
 #include "app/exit_codes.hpp"
 #include "app/load_settings.hpp"
-#include "app/settings_rules.hpp"
 #include "app/suggestion.hpp"
 #include "base/text.hpp"
-#include "base/time_text.hpp"
-#include "base/version.hpp"
 
-#include <CLI/CLI.hpp>
-
-#include <functional>
+#include <array>
+#include <iomanip>
 #include <map>
 #include <ostream>
+#include <sstream>
 
 namespace callhook::app {
 namespace {
@@ -22,125 +22,47 @@ constexpr const char* purpose =
     "callhookd receives the webhooks of call vendors, keeps every one of them, and serves what they "
     "tell as an ordered log of events.";
 
-constexpr const char* examples =
-    "Examples:\n"
-    "  callhookd check-config\n"
-    "  callhookd serve --migrate\n"
-    "  callhookd migrate --status --json\n"
-    "  callhookd calls show main/4711\n"
-    "  callhookd quarantine retry --all\n"
-    "  callhookd backfill --source main --from 2026-03-01 --to 2026-03-08 --dry-run\n"
-    "\n"
-    "Exit codes:\n"
-    "   0  fine\n"
-    "   1  the check failed: audit and the like\n"
-    "  64  the command line cannot be understood\n"
-    "  69  a needed service is unavailable\n"
-    "  70  broken invariant\n"
-    "  77  a needed right is missing\n"
-    "  78  the configuration is wrong, or the database's schema does not fit\n"
-    "\n"
-    "What a command answers goes to stdout, logs go to stderr. Every setting: callhookd reference";
+constexpr std::array examples{
+    "callhookd check-config",
+    "callhookd serve --migrate",
+    "callhookd doctor",
+    "callhookd status",
+    "callhookd migrate --status --json",
+    "callhookd calls show main/4711",
+    "callhookd quarantine retry --all",
+    "callhookd token new dashboard --scope feed:read --scope calls:read",
+    "callhookd backfill --source main --from 2026-03-01 --to 2026-03-08 --dry-run"};
 
-/// `S/ID` taken apart; whether it is one.
-bool read_call(const std::string& text, calls_show_command& into) {
-    const auto slash = text.find('/');
-    if (slash == std::string::npos || !is_source_name(text.substr(0, slash))) return false;
-    const auto id = parse_integer<std::int64_t>(std::string_view{text}.substr(slash + 1));
-    if (!id || *id < 0) return false;
-    into.source = text.substr(0, slash);
-    into.call = *id;
-    return true;
-}
-
-std::string fault_of_call(const std::string& text) {
-    calls_show_command ignored;
-    return read_call(text, ignored) ? "" : text + " is not SOURCE/ID, for example main/4711";
-}
-
-std::string fault_of_delivery(const std::string& text) {
-    return parse_uuid(text) ? "" : text + " is not a delivery's id, a UUID";
-}
-
-/// RFC 3339, or a date, which means its first moment in UTC.
-std::optional<utc_time> read_time(const std::string& text) {
-    const auto time = parse_rfc3339(text);
-    return time ? time : parse_rfc3339(text + "T00:00:00Z");
-}
-
-std::string fault_of_time(const std::string& text) {
-    return read_time(text) ? ""
-                           : text +
-                                 " is no time, for example 2026-03-01T09:00:00+01:00 or 2026-03-01 "
-                                 "(midnight UTC)";
-}
-
-std::string fault_of_source(const std::string& text) {
-    return is_source_name(text) ? "" : text + " is not a source's name, for example main";
-}
-
-std::string fault_of_job(const std::string& text) {
-    const auto id = parse_integer<std::int64_t>(text);
-    return id && *id > 0 ? "" : text + " is not a job's id, a whole number";
-}
-
-/// The commands and their options, bound to the structs they fill.
-class command_line {
-public:
-    command_line();
-    std::variant<arguments, int> parse(
-        int count, const char* const* words, std::ostream& out, std::ostream& err
-    );
-
-private:
-    void add_serve();
-    void add_check_config();
-    void add_migrate();
-    void add_audit();
-    void add_rebuild();
-    void add_calls();
-    void add_quarantine();
-    void add_backfill();
-    void add_jobs();
-    void add_reference();
-
-    /// A command that ends a command line; `take` makes its struct once everything is read.
-    CLI::App* leaf(CLI::App& parent, const char* name, const char* help, std::function<command()> take);
-    /// A command that only groups others.
-    CLI::App* group(const char* name, const char* help);
-    void config_option(CLI::App& of);
-    static void json_option(CLI::App& of, bool& into) { of.add_flag("--json", into, "Answer in JSON"); }
-    static void add_version(CLI::App& of) {
-        of.set_version_flag(
-            "--version,-V", std::string{"callhookd "} + version, "Print the version and exit"
-        );
-    }
-
-    [[nodiscard]] std::string text_of(const CLI::ParseError& fault) const;
-
-    CLI::App app_{purpose, "callhookd"};
-    arguments read_{};
-    serve_command serve_{};
-    check_config_command check_config_{};
-    migrate_command migrate_{};
-    audit_command audit_{};
-    rebuild_command rebuild_{};
-    calls_show_command calls_show_{};
-    std::string call_{};
-    quarantine_command quarantine_{};
-    std::vector<std::string> deliveries_{};
-    backfill_command backfill_{};
-    std::string from_{};
-    std::string to_{};
-    bool check_ = false;
-    bool forget_identity_ = false;
-    jobs_command jobs_{};
-    std::vector<std::string> job_ids_{};
-    reference_command reference_{};
+struct meaning {
+    int code;
+    const char* text;
 };
 
-command_line::command_line() {
-    app_.footer(examples);
+constexpr std::array exit_codes{
+    meaning{exit_code::fine, "fine"},
+    meaning{exit_code::check_failed, "the check failed: audit and the like"},
+    meaning{exit_code::usage, "the command line cannot be understood"},
+    meaning{exit_code::unavailable, "a needed service is unavailable"},
+    meaning{exit_code::broken_invariant, "broken invariant"},
+    meaning{exit_code::no_permission, "a needed right is missing"},
+    meaning{exit_code::configuration, "the configuration is wrong, or the database's schema does not fit"}};
+
+std::string footer_text() {
+    std::ostringstream out;
+    out << "Examples:\n";
+    for (const auto* line : examples)
+        out << "  " << line << '\n';
+    out << "\nExit codes:\n";
+    for (const auto& [code, text] : exit_codes)
+        out << std::setw(4) << code << "  " << text << '\n';
+    out << "\nWhat a command answers goes to stdout, logs go to stderr. Every setting: callhookd reference";
+    return out.str();
+}
+
+}  // namespace
+
+command_line::command_line() : app_{purpose, "callhookd"} {
+    app_.footer(footer_text());
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(28);
     add_version(app_);
@@ -149,12 +71,23 @@ command_line::command_line() {
     add_check_config();
     add_migrate();
     add_audit();
+    add_epoch();
+    add_spool();
     add_rebuild();
+    add_erase();
+    add_erasures();
+    add_expire();
     add_calls();
     add_quarantine();
     add_backfill();
     add_jobs();
+    add_token();
     add_reference();
+    add_healthcheck();
+    add_doctor();
+    add_status();
+    add_completion();
+    add_man();
 }
 
 CLI::App* command_line::leaf(
@@ -186,7 +119,9 @@ void command_line::config_option(CLI::App& of) {
 void command_line::add_serve() {
     auto* made = leaf(app_, "serve", "Run the daemon until SIGTERM or SIGINT", [this] { return serve_; });
     made->add_flag("--migrate", serve_.migrate, "Apply pending migrations first");
-    made->footer("SIGTERM and SIGINT stop in good order, a second one at once.");
+    made->footer(
+        "SIGTERM and SIGINT stop in good order, a second one at once. SIGHUP reloads the configuration."
+    );
 }
 
 void command_line::add_check_config() {
@@ -213,10 +148,74 @@ void command_line::add_audit() {
     made->footer("Exit codes: 0 it balances, 1 it does not. Only reads, also beside a running daemon.");
 }
 
+void command_line::add_epoch() {
+    using action = epoch_command::action;
+    auto* made = leaf(app_, "epoch", "Show the feed's epoch, or begin a new one after a restore", [this] {
+        if (new_epoch_) epoch_.what = action::begin;
+        if (keep_epoch_) epoch_.what = action::keep;
+        return epoch_;
+    });
+    auto* begin =
+        made->add_flag("--new", new_epoch_, "Begin a new one: every reader must say anew where it goes on");
+    made->add_flag("--keep", keep_epoch_, "Go on with it: the database was moved, and nothing was lost")
+        ->excludes(begin);
+    json_option(*made, epoch_.json);
+    made->footer(
+        "A restored dump and a promoted standby are noticed by themselves; a snapshot of the disk and a "
+        "plain base "
+        "backup are\n"
+        "not: run --new before the daemon starts on one. Safe to repeat."
+    );
+}
+
+void command_line::add_spool() {
+    const auto* help = "Show what waits on this machine's disk for the database";
+    auto* made = leaf(app_, "spool", help, [this] { return spool_; });
+    json_option(*made, spool_.json);
+    made->footer("Only reads, also beside a running daemon. Needs no database.");
+}
+
 void command_line::add_rebuild() {
     const auto* help = "Derive calls and messages anew from the stored deliveries";
     auto* made = leaf(app_, "rebuild", help, [this] { return rebuild_; });
     json_option(*made, rebuild_.json);
+}
+
+void command_line::add_erase() {
+    const auto* help = "Remove a person from everything that is stored";
+    auto* made = leaf(app_, "erase", help, [this] { return erase_; });
+    auto* who = made->add_option_group("whom");
+    who->add_option("--phone", erase_.phone, "Who has this number, in any spelling; - reads it from stdin")
+        ->type_name("NUMBER");
+    who->add_option("--email", erase_.email, "Who has this address; - reads it from stdin")
+        ->type_name("ADDRESS");
+    who->require_option(1);
+    made->add_option("--region", erase_.region, "Country of a number without prefix (else the sources' own)")
+        ->type_name("ISO3166");
+    made->add_flag("--dry-run", erase_.dry_run, "Change nothing, say what would be removed");
+    json_option(*made, erase_.json);
+    made->footer(
+        "Safe beside running daemons, and to repeat. Others on this machine can read a command line: give - "
+        "and\n"
+        "write the number or address to stdin. There is no way back; try --dry-run first."
+    );
+}
+
+void command_line::add_erasures() {
+    auto* parent = group("erasures", "Who was erased, as far as may be known");
+    auto* list = leaf(*parent, "list", "The receipts, the newest first", [this] { return erasures_; });
+    json_option(*list, erasures_.json);
+}
+
+void command_line::add_expire() {
+    const auto* help = "Let go of what is older than [retention] says, as the daemon does daily";
+    auto* made = leaf(app_, "expire", help, [this] { return expire_; });
+    made->add_flag("--dry-run", expire_.dry_run, "Change nothing, say what would go");
+    json_option(*made, expire_.json);
+    made->footer(
+        "Exit codes: 0 all that was due is gone, 69 some of it must wait: a table is in use, deliveries have "
+        "not\nbeen worked on, or a daemon is at it. Safe beside running daemons."
+    );
 }
 
 void command_line::add_calls() {
@@ -327,6 +326,29 @@ void command_line::add_jobs() {
         json_option(*one, jobs_.json);
 }
 
+void command_line::add_token() {
+    auto* parent = group("token", "Tokens for the API");
+    auto* made = leaf(*parent, "new", "Make one, and the lines of the configuration that let it in", [this] {
+        return token_new_;
+    });
+    made->add_option("name", token_new_.name, "Whose it is: the NAME of [tokens.NAME]")
+        ->type_name("NAME")
+        ->check(fault_of_token_name);
+    std::string known;
+    for (const auto& scope : api::scope_names())
+        known += (known.empty() ? "" : ", ") + scope;
+    made->add_option("--scope", token_new_.scopes, "What it may do: " + known + " (default feed:read)")
+        ->type_name("SCOPE")
+        ->allow_extra_args(false)
+        ->take_all()
+        ->check(fault_of_scope);
+    choices_["--scope"] = api::scope_names();
+    json_option(*made, token_new_.json);
+    made->footer(
+        "The token is shown this once: the configuration holds its hash alone. --scope may be repeated."
+    );
+}
+
 void command_line::add_reference() {
     using shape = reference_command::shape;
     const std::map<std::string, shape> shapes{{"markdown", shape::markdown}, {"toml", shape::toml}};
@@ -341,6 +363,7 @@ void command_line::add_reference() {
     )
         ->type_name("FORMAT")
         ->check(fault);
+    choices_["--format"] = {"markdown", "toml"};
 }
 
 std::string command_line::text_of(const CLI::ParseError& fault) const {
@@ -370,12 +393,20 @@ std::variant<arguments, int> command_line::parse(
     }
 }
 
-}  // namespace
-
 std::variant<arguments, int> parse_arguments(
     int count, const char* const* words, std::ostream& out, std::ostream& err
 ) {
     return command_line{}.parse(count, words, out, err);
+}
+
+program_help describe_program() {
+    program_help out;
+    out.whole = command_line{}.describe();
+    for (const auto* line : examples)
+        out.examples.emplace_back(line);
+    for (const auto& [code, text] : exit_codes)
+        out.exit_codes.emplace_back(code, text);
+    return out;
 }
 
 }  // namespace callhook::app

@@ -1,8 +1,10 @@
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
+#include "app/key_trials.hpp"
 #include "app/progress.hpp"
 #include "app/rooms.hpp"
 #include "app/vendor_account.hpp"
+#include "app/with_database.hpp"
 #include "backfill/stretches.hpp"
 #include "base/json.hpp"
 #include "base/time_text.hpp"
@@ -28,8 +30,6 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 
-constexpr std::chrono::hours piece_of_run{24};
-
 /// What the shell gives a program that Ctrl-C ended.
 constexpr int interrupted = 128 + SIGINT;
 
@@ -45,14 +45,14 @@ public:
           what_{what},
           source_{source},
           pool_{store_settings(values), 2, metrics_},
-          inbox_{store_settings(values), inbox_bounds(values), metrics_, [] {}},
+          inbox_{store_settings(values), inbox_bounds(values), metrics_, {}},
           account_{
               loop_.get_executor(),
               source,
               values,
               make_decoders(values).at(source.name),
               pool_,
-              [this](store::delivery d) {
+              [this](lifecycle::delivery d) {
                   return inbox_.append(std::move(d), steady::now() + values_.hooks.answer_timeout);
               },
               clock_,
@@ -113,7 +113,6 @@ private:
     asio::awaitable<void> sweep();
     asio::awaitable<bool> sweep_over(backfill::stretch over);
     asio::awaitable<void> sweep_run(backfill::stretch over);
-    asio::awaitable<std::optional<backfill::sweep_report>> sweep_once(backfill::stretch over);
     asio::awaitable<void> count_calls(backfill::stretch over);
     void show(const backfill::news& one);
     void conclude(backfill::stretch over);
@@ -161,12 +160,7 @@ asio::awaitable<std::optional<store::source_state>> backfilling::state() {
 }
 
 asio::awaitable<void> backfilling::count_calls(backfill::stretch over) {
-    sources::call_filter filter;
-    filter.from = std::chrono::floor<std::chrono::seconds>(over.from);
-    filter.to = std::chrono::ceil<std::chrono::seconds>(over.to);
-    filter.hidden_too = true;
-    filter.limit = 1;
-    const auto page = co_await account_.api().calls(filter);
+    const auto page = co_await account_.api().calls(backfill::calls_of(over, 1));
     if (page && page->count) all_ = *page->count;
 }
 
@@ -208,7 +202,7 @@ asio::awaitable<void> backfilling::sweep_run(backfill::stretch over) {
     }
     const auto before = run;
     co_await count_calls({run.done_until, over.to});
-    for (const auto& piece : backfill::cut({run.done_until, over.to}, piece_of_run)) {
+    for (const auto& piece : backfill::cut({run.done_until, over.to}, backfill::longest_piece)) {
         const bool swept = co_await sweep_over(piece);
         if (!swept) break;
         run.done_until = piece.to;
@@ -337,47 +331,22 @@ void backfilling::conclude(backfill::stretch over) {
 }
 
 asio::awaitable<void> backfilling::check() {
-    struct trial {
-        const char* name;
-        const char* scope;
-        std::string result;
-        bool needed;
-    };
-    std::vector<trial> trials;
-    const auto note = [&](const char* name, const char* scope, const auto& answer, bool needed) {
-        const std::string result = answer ? "ok" : answer.error().message;
-        trials.push_back({name, scope, result, needed});
-        if (!answer && needed) code_ = exit_code::check_failed;
-        return static_cast<bool>(answer);
-    };
-    auto& api = account_.api();
-    const auto greeting = co_await api.greet();
-    if (note("the API answers and takes the key", "", greeting, true)) {
-        sources::call_filter one;
-        one.limit = 1;
-        const auto calls = co_await api.calls(one);
-        note("history of calls", "calls.view", calls, true);
-        const auto widgets = co_await api.widgets();
-        note("widgets", "widgets.view", widgets, true);
-        if (widgets && !widgets->empty()) {
-            const auto managers = co_await api.managers(widgets->front().id);
-            note("managers of a widget", "managers.view", managers, false);
-        }
-        const auto users = co_await api.users();
-        note("users", "", users, false);
+    const auto trials = co_await try_key(account_.api());
+    for (const auto& t : trials) {
+        if (t.failure && t.needed) code_ = exit_code::check_failed;
     }
     if (what_.json) {
         json::array all;
         for (const auto& t : trials)
             all.emplace_back(json::object{
-                {"check", t.name}, {"scope", t.scope}, {"ok", t.result == "ok"}, {"result", t.result}});
+                {"check", t.name}, {"scope", t.scope}, {"ok", !t.failure}, {"result", t.result()}});
         print(json::object{
             {"source", source_.name}, {"ok", code_ == exit_code::fine}, {"checks", std::move(all)}});
         co_return;
     }
     for (const auto& t : trials) {
-        std::cout << std::left << std::setw(36) << t.name << std::setw(16) << t.scope << t.result
-                  << (t.result != "ok" && !t.needed ? " (not needed)" : "") << '\n';
+        std::cout << std::left << std::setw(36) << t.name << std::setw(16) << t.scope << t.result()
+                  << (t.failure && !t.needed ? " (not needed)" : "") << '\n';
     }
 }
 
@@ -412,7 +381,7 @@ int backfill(const settings& values, const backfill_command& what) {
                   << ".api_key_file\n";
         return exit_code::configuration;
     }
-    return backfilling{values, *source, what}.run();
+    return with_known_schema(values, [&] { return backfilling{values, *source, what}.run(); });
 }
 
 }  // namespace callhook::app

@@ -2,17 +2,15 @@
 #include "api/calls.hpp"
 #include "api/lists.hpp"
 #include "app/commands.hpp"
-#include "app/exit_codes.hpp"
 #include "app/progress.hpp"
 #include "app/rooms.hpp"
-#include "backfill/zone_check.hpp"
+#include "app/with_database.hpp"
+#include "app/zone_findings.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "pipeline/rebuild.hpp"
 #include "store/audit.hpp"
-#include "store/backfill_store.hpp"
-#include "store/failure.hpp"
 #include "store/migrations.hpp"
 #include "store/queries.hpp"
 
@@ -24,19 +22,6 @@
 namespace callhook::app {
 
 namespace {
-
-/// Runs a command that needs the database, and says what its failure means.
-template <class Work>
-int with_database(Work work) {
-    try {
-        return work();
-    } catch (const store::failure& e) {
-        std::cerr << "callhookd: " << e.what() << '\n';
-        const bool mismatch = e.cause().code == errc::mismatch;
-        if (mismatch) std::cerr << "hint: is the schema there? callhookd migrate --status tells\n";
-        return mismatch ? exit_code::configuration : exit_code::unavailable;
-    }
-}
 
 void print(const json::value& answer) {
     std::cout << json::serialize(answer) << '\n';
@@ -138,37 +123,6 @@ int retry_quarantine(store::queries& q, const quarantine_command& what) {
     return all_found ? exit_code::fine : exit_code::check_failed;
 }
 
-/// How well a source's configured time zone fits what was measured.
-struct zone_finding {
-    std::string source{};
-    std::string zone{};
-    std::size_t webhooks = 0;
-    std::optional<std::chrono::seconds> by_arrivals{};
-    std::optional<std::chrono::seconds> by_filter{};
-
-    [[nodiscard]] bool wrong() const {
-        return backfill::is_zone_error(by_arrivals) || backfill::is_zone_error(by_filter);
-    }
-};
-
-std::vector<zone_finding> measure_zones(const settings& values) {
-    constexpr std::size_t sample = 200;
-    store::backfill_store db{store_settings(values), "audit"};
-    std::vector<zone_finding> out;
-    for (const auto& source : values.sources) {
-        zone_finding found{source.name, source.time_zone, 0, {}, {}};
-        std::vector<backfill::arrival_sample> arrivals;
-        for (const auto& a : db.arrivals(source.name, sample))
-            arrivals.push_back({a.received_at, a.created_at});
-        found.webhooks = arrivals.size();
-        found.by_arrivals = backfill::zone_error_of_arrivals(arrivals);
-        for (const auto& state : db.states({source.name}))
-            found.by_filter = state.zone_error;
-        out.push_back(std::move(found));
-    }
-    return out;
-}
-
 json::array zones_json(const std::vector<zone_finding>& zones) {
     const auto seconds = [](std::optional<std::chrono::seconds> off) -> json::value {
         return off ? json::value(off->count()) : json::value(nullptr);
@@ -183,17 +137,6 @@ json::array zones_json(const std::vector<zone_finding>& zones) {
             {"off_by_filter", seconds(z.by_filter)}});
     }
     return out;
-}
-
-std::string zone_verdict(const zone_finding& z) {
-    const auto off = [](std::optional<std::chrono::seconds> by) {
-        return "seems to be off by " + std::to_string(by->count()) + " s, as ";
-    };
-    if (backfill::is_zone_error(z.by_arrivals)) return off(z.by_arrivals) + "the arrival of webhooks shows";
-    if (backfill::is_zone_error(z.by_filter)) return off(z.by_filter) + "the API's time filter shows";
-    if (z.by_arrivals) return "agrees with the arrival of webhooks";
-    return z.webhooks < 5 ? "not measured yet, too few webhooks"
-                          : "cannot be measured, webhooks come too late";
 }
 
 int list_jobs(store::queries& q, const jobs_command& what) {
@@ -242,7 +185,7 @@ int migrate(const settings& values, const migrate_command& what) {
 }
 
 int audit(const settings& values, const audit_command& what) {
-    return with_database([&] {
+    return with_known_schema(values, [&] {
         const auto report = store::audit(store_settings(values));
         const auto zones = measure_zones(values);
         if (what.json) {
@@ -271,20 +214,20 @@ int audit(const settings& values, const audit_command& what) {
             }
             std::cout << '\n' << (report.balanced() ? "balanced" : "NOT balanced") << '\n';
             for (const auto& z : zones)
-                std::cout << "time zone " << z.zone << " of " << z.source << ": " << zone_verdict(z) << '\n';
+                std::cout << "time zone " << z.zone << " of " << z.source << ": " << z.verdict() << '\n';
         }
         // A wrong zone loses nothing, so it warns and no more.
         for (const auto& z : zones) {
             if (z.wrong())
-                std::cerr << "callhookd: warning: the time zone of source " << z.source << ' '
-                          << zone_verdict(z) << "; set sources." << z.source << ".time_zone\n";
+                std::cerr << "callhookd: warning: the time zone of source " << z.source << ' ' << z.verdict()
+                          << "; set sources." << z.source << ".time_zone\n";
         }
         return report.balanced() ? exit_code::fine : exit_code::check_failed;
     });
 }
 
 int rebuild(const settings& values, const rebuild_command& what) {
-    return with_database([&] {
+    return with_known_schema(values, [&] {
         progress_bar bar{"rebuilding"};
         const auto report = pipeline::rebuild(
             store_settings(values),
@@ -300,12 +243,17 @@ int rebuild(const settings& values, const rebuild_command& what) {
                 {"calls_changed", report.calls_changed},
                 {"messages", report.messages},
                 {"messages_changed", report.messages_changed},
+                {"calls_final", report.calls_final},
+                {"messages_final", report.messages_final},
                 {"unreadable", report.unreadable},
             });
         } else {
             std::cout << report.deliveries << " deliveries read; " << report.calls << " calls, "
                       << report.calls_changed << " changed; " << report.messages << " messages, "
                       << report.messages_changed << " changed\n";
+            if (report.calls_final + report.messages_final > 0)
+                std::cout << report.calls_final << " calls and " << report.messages_final
+                          << " messages are final and stay as they are: deliveries of theirs have expired\n";
         }
         if (report.unreadable == 0) return exit_code::fine;
         std::cerr << "callhookd: " << report.unreadable
@@ -339,7 +287,7 @@ int jobs(const settings& values, const jobs_command& what) {
 }
 
 int quarantine(const settings& values, const quarantine_command& what) {
-    return with_database([&] {
+    const auto work = [&] {
         store::queries q{store_settings(values), "command"};
         switch (what.what) {
             case quarantine_command::action::list:
@@ -350,7 +298,9 @@ int quarantine(const settings& values, const quarantine_command& what) {
                 return retry_quarantine(q, what);
         }
         return exit_code::broken_invariant;
-    });
+    };
+    return what.what == quarantine_command::action::retry ? with_known_schema(values, work)
+                                                          : with_database(work);
 }
 
 }  // namespace callhook::app

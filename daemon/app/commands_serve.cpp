@@ -5,6 +5,11 @@
 #include "store/failure.hpp"
 #include "store/migrations.hpp"
 
+#include <algorithm>
+#include <csignal>
+#include <sys/resource.h>
+#include <utility>
+
 namespace callhook::app {
 
 namespace {
@@ -32,11 +37,28 @@ int prepare_schema(const settings& values, bool apply) {
     }
 }
 
+/// Listeners, streams and receivers of webhooks take thousands of connections together; a shell, and systemd
+/// where nothing else is said, allow 1,024 and more to who asks.
+void raise_file_limit() {
+    constexpr rlim_t enough = rlim_t{1} << 20;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const auto wanted = std::min(limit.rlim_max, enough);
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = wanted;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("the limit of open files could not be raised");
+}
+
 }  // namespace
 
-int serve(const settings& values, const serve_command& what) {
+int serve(
+    const settings& values, const serve_command& what, const load_request& from, handed_sockets sockets
+) {
+    // Until the service listens for it: a reload that comes early finds all there is anyway.
+    std::signal(SIGHUP, SIG_IGN);
+    raise_file_limit();
     if (const int code = prepare_schema(values, what.migrate); code != exit_code::fine) return code;
-    return service{values}.run();
+    return service{values, from, std::move(sockets)}.run();
 }
 
 }  // namespace callhook::app

@@ -1,6 +1,8 @@
 #include "app/load_settings.hpp"
 
-#include "app/secret_files.hpp"
+#include "app/access_settings.hpp"
+#include "app/listener_tls.hpp"
+#include "app/nats_access.hpp"
 #include "app/settings_reader.hpp"
 #include "app/settings_rules.hpp"
 #include "app/text_file.hpp"
@@ -58,6 +60,14 @@ bool read_file(
     return true;
 }
 
+void place_listeners(const std::vector<handed_place>& places, settings& values) {
+    for (const auto& place : places) {
+        const bool hooks = place.listener == "hooks";
+        (hooks ? values.hooks.address : values.api.address) = place.address;
+        (hooks ? values.hooks.port : values.api.port) = place.port;
+    }
+}
+
 }  // namespace
 
 load_outcome load_settings(const load_request& request) {
@@ -68,6 +78,7 @@ load_outcome load_settings(const load_request& request) {
     if (read_file(chosen, reader, problems, outcome.file)) {
         reader.take_environment(request.environment);
         outcome.values = reader.result();
+        place_listeners(request.handed_over, outcome.values);
         auto& sources = outcome.values.sources;
         check_rules(outcome.values, problems);
         if (request.needs_sources && sources.empty()) {
@@ -75,12 +86,27 @@ load_outcome load_settings(const load_request& request) {
                 "add a section [sources.NAME], or set CALLHOOK_SOURCES_NAME_SECRETS in the environment";
             problems.add("sources", "", "there is no source, so nothing could be received", hint);
         }
-        const auto base = std::filesystem::path{chosen.path}.parent_path();
+        const auto credentials = request.environment.find("CREDENTIALS_DIRECTORY");
+        const bool has_credentials = credentials != request.environment.end();
+        const file_places places{
+            std::filesystem::path{chosen.path}.parent_path(), has_credentials ? credentials->second : ""};
         for (auto& source : sources) {
-            if (request.needs_secrets) read_source_secrets(source, base, problems);
-            if (request.needs_api_keys) read_api_access(source, base, problems);
+            if (request.needs_secrets) read_source_secrets(source, places, problems);
+            if (request.needs_api_keys) read_api_access(source, places, problems);
         }
         check_api_keys(sources, problems);
+        auto& spool = outcome.values.spool.directory;
+        if (!spool.empty()) spool = (std::filesystem::path{chosen.path}.parent_path() / spool).string();
+        if (request.needs_secrets) {
+            read_tokens(outcome.values.tokens, places, problems);
+            read_subscriptions(outcome.values, places, problems);
+            check_nats_files(outcome.values.nats, places, problems);
+            read_listener_tls(outcome.values, places, std::chrono::system_clock::now(), problems);
+        }
+        outcome.secret_files = secret_files_of(outcome.values, places);
+        // Commands that ask the daemon know it by its certificate.
+        auto& certificate = outcome.values.api.tls.certificate_file;
+        if (!certificate.empty()) certificate = places.find(certificate).string();
     }
     outcome.problems = problems.all();
     return outcome;

@@ -68,6 +68,8 @@ void print_call(const json::object& details, std::ostream& out) {
         out << std::left << std::setw(24) << std::string_view{name} << text_of(value) << '\n';
     }
     out << "\ntimeline\n";
+    if (const auto& since = details.at("final_at"); !since.is_null())
+        out << "  earlier deliveries have expired, the first on " << text_of(since) << '\n';
     for (const auto& entry : details.at("timeline").as_array()) {
         const auto& o = entry.as_object();
         out << "  " << std::setw(28) << text_of(o.at("received_at")) << std::setw(16)

@@ -1,10 +1,13 @@
 #include "app/reference.hpp"
 
 #include "app/load_settings.hpp"
+#include "app/named_sections.hpp"
 #include "app/setting_value.hpp"
+#include "app/settings_difference.hpp"
 #include "app/settings_table.hpp"
 
 #include <sstream>
+#include <utility>
 
 namespace callhook::app {
 namespace {
@@ -25,6 +28,10 @@ std::string_view type_text(setting_type type) {
             return "word";
         case setting_type::list:
             return "list";
+        case setting_type::durations:
+            return "list of durations";
+        case setting_type::integers:
+            return "list of integers";
     }
     return "";
 }
@@ -33,19 +40,32 @@ bool has_range(const setting_shape& row) {
     return row.type != setting_type::text && row.type != setting_type::list && row.type != setting_type::flag;
 }
 
-template <class Owner>
-std::string default_text(const setting<Owner>& row) {
-    Owner defaults;
+std::string default_text(const setting<settings>& row) {
+    settings defaults;
     return show_as_toml(row, row.bind(defaults));
 }
+std::string default_text(const named_setting& row) {
+    settings defaults;
+    return show_as_toml(row, row.bind(defaults, "name"));
+}
 
-template <class Owner>
-void write_row(
-    std::ostream& out, const setting<Owner>& row, const std::string& name, const std::string& variable
-) {
-    out << "| " << (row.environment_only ? "" : "`" + name + "`") << " | `" << variable << "` | "
-        << type_text(row.type) << " | " << (row.environment_only ? "" : "`" + default_text(row) + "`")
-        << " | " << (has_range(row) ? allowed_text(row) : "") << " | " << row.help << " |\n";
+template <class Row>
+described_setting describe(const Row& row, std::string_view key, std::string variable) {
+    return {
+        std::string{key},
+        std::move(variable),
+        std::string{type_text(row.type)},
+        default_text(row),
+        has_range(row) ? allowed_text(row) : "",
+        std::string{row.help},
+        !row.environment_only,
+        row.reloadable};
+}
+
+void write_row(std::ostream& out, const described_setting& one) {
+    out << "| " << (one.in_file ? "`" + one.key + "`" : "") << " | `" << one.variable << "` | " << one.type
+        << " | " << (one.in_file ? "`" + one.fallback + "`" : "") << " | " << one.allowed << " | " << one.help
+        << " |\n";
 }
 
 constexpr std::string_view table_head =
@@ -62,15 +82,45 @@ void write_comment(std::ostream& out, std::string_view text) {
     out << "# " << text << '\n';
 }
 
-template <class Owner>
-void write_key(std::ostream& out, const setting<Owner>& row, std::string_view name) {
+template <class Row>
+void write_key(std::ostream& out, const Row& row, std::string_view name) {
     std::string help{row.help};
     if (has_range(row)) help += " Allowed: " + allowed_text(row) + ".";
     write_comment(out, help);
     out << '#' << name << " = " << default_text(row) << "\n\n";
 }
 
+std::string reload_text() {
+    std::string text;
+    for (const auto& key : reloadable_keys())
+        text += (text.empty() ? "`" : ", `") + key + "`";
+    return text;
+}
+
 }  // namespace
+
+std::vector<described_section> describe_settings() {
+    std::vector<described_section> out;
+    for (const auto& section : setting_sections()) {
+        described_section made{std::string{section.name}, std::string{section.help}, {}};
+        for (const auto& row : settings_table()) {
+            const auto dot = row.key.find('.');
+            if (row.key.substr(0, dot) != section.name) continue;
+            made.settings.push_back(describe(row, row.key.substr(dot + 1), environment_name(row.key)));
+        }
+        out.push_back(std::move(made));
+    }
+    for (const auto& section : named_sections()) {
+        described_section made{std::string{section.name} + ".NAME", std::string{section.help}, {}};
+        for (const auto& row : section.rows) {
+            const auto key = environment_name("." + std::string{row.key}).substr(9);
+            made.settings.push_back(describe(row, row.key, environment_name(section.name) + "_NAME" + key));
+            made.settings.back().reloadable = row.reloadable || section.reloadable;
+        }
+        out.push_back(std::move(made));
+    }
+    return out;
+}
 
 std::string reference_markdown() {
     std::ostringstream out;
@@ -81,32 +131,20 @@ std::string reference_markdown() {
         << "`), the file before the default. `callhookd check-config` finds everything that is wrong at "
            "once; an unknown "
            "key or `CALLHOOK_` variable is an error too.\n\n"
-           "A duration is a whole number with `ms`, `s`, `m` or `h`. A size is bytes, or a whole number with "
+           "A duration is a whole number with `ms`, `s`, `m`, `h` or `d`. A size is bytes, or a whole number "
+           "with "
            "`KiB`, `MiB` or "
-           "`GiB`. A list in the environment is separated by commas.\n";
-    for (const auto& section : setting_sections()) {
+           "`GiB`. A list in the environment is separated by commas.\n\n"
+           "On `SIGHUP` the daemon reads everything anew and, where nothing is wrong, takes in "
+        << reload_text()
+        << ". A change of another setting counts from the next start, and the log names it.\n\n"
+           "A relative path of a file is looked for in `$CREDENTIALS_DIRECTORY` (systemd's "
+           "`LoadCredential=`), "
+           "then in the configuration file's folder.\n";
+    for (const auto& section : describe_settings()) {
         out << "\n## `[" << section.name << "]`\n\n" << section.help << "\n\n" << table_head;
-        for (const auto& row : settings_table()) {
-            const auto dot = row.key.find('.');
-            if (row.key.substr(0, dot) != section.name) continue;
-            write_row(out, row, std::string{row.key.substr(dot + 1)}, environment_name(row.key));
-        }
-    }
-    out << "\n## `[sources.NAME]`\n\n"
-           "One sender of webhooks each; at least one is needed. `NAME` is part of the hook's URL: `a` to "
-           "`z`, `0` to `9`, `-` and "
-           "`_`, at most 32 of them. In a variable's name it is in capitals and `-` becomes `_`. A variable "
-           "alone makes a source "
-           "too.\n\n"
-           "Secrets never stand in the configuration file. Files with secrets must not be open to every user "
-           "of the machine; one "
-           "line end at their end does not count; a relative path starts at the configuration file's "
-           "folder.\n\n"
-        << table_head;
-    for (const auto& row : source_table()) {
-        const auto variable =
-            environment_name("sources.") + "NAME" + environment_name("." + std::string{row.key}).substr(9);
-        write_row(out, row, std::string{row.key}, variable);
+        for (const auto& one : section.settings)
+            write_row(out, one);
     }
     return out.str();
 }
@@ -115,7 +153,8 @@ std::string reference_toml() {
     std::ostringstream out;
     out << "# Settings of callhookd, each with its default. Take the mark away to change one.\n"
            "#\n"
-           "# A duration is a whole number with ms, s, m or h; a size is bytes, or a whole number with KiB, "
+           "# A duration is a whole number with ms, s, m, h or d; a size is bytes, or a whole number with "
+           "KiB, "
            "MiB\n"
            "# or GiB. The environment goes before this file: CALLHOOK_HOOKS_PORT sets hooks.port.\n"
            "# `callhookd check-config` finds everything that is wrong at once.\n"
@@ -133,13 +172,12 @@ std::string reference_toml() {
             if (row.key.substr(0, dot) == section.name) write_key(out, row, row.key.substr(dot + 1));
         }
     }
-    out << "# One sender of webhooks, whose URL is /hooks/main/SECRET. Secrets never stand in this file. "
-           "Files with\n"
-           "# secrets must not be open to every user of the machine; a relative path starts at this file's "
-           "folder.\n"
-           "#[sources.main]\n\n";
-    for (const auto& row : source_table()) {
-        if (!row.environment_only) write_key(out, row, row.key);
+    for (const auto& section : named_sections()) {
+        write_comment(out, section.file_help);
+        out << "#[" << section.name << '.' << section.example << "]\n\n";
+        for (const auto& row : section.rows) {
+            if (!row.environment_only) write_key(out, row, row.key);
+        }
     }
     auto text = out.str();
     text.pop_back();

@@ -58,110 +58,26 @@ bool looks_like_a_secret(std::string_view path) {
 /// Reads the secrets of one source, and what goes with them.
 class source_secrets {
 public:
-    source_secrets(source_settings& source, const std::filesystem::path& base, setting_problems& problems)
-        : source_{source}, base_{base}, problems_{problems} {}
+    source_secrets(source_settings& source, const file_places& places, setting_problems& problems)
+        : source_{source}, places_{places}, problems_{problems} {}
 
-    void read_path_secrets();
     void read_basic_auth();
     void read_required_header();
     void read_api_key();
-    void check_api_ca();
 
 private:
     [[nodiscard]] std::string key(std::string_view part) const {
         return "sources." + source_.name + "." + std::string{part};
     }
 
-    /// A secret file's content without its last line end; nothing and a problem where it cannot be had or is
-    /// open to all.
-    std::optional<std::string> content_of(const std::string& named, const std::string& key);
+    std::optional<std::string> content_of(const std::string& named, const std::string& key) {
+        return read_secret_file(named, key, places_, problems_);
+    }
 
     source_settings& source_;
-    const std::filesystem::path& base_;
+    const file_places& places_;
     setting_problems& problems_;
 };
-
-std::optional<std::string> source_secrets::content_of(const std::string& named, const std::string& key) {
-    const auto path = base_ / named;
-    auto file = read_text_file(path, largest_file);
-    if (!file && looks_like_a_secret(named)) {
-        problems_.add(
-            key, "***", "looks like a secret itself", "write it into a file and give the file's path here"
-        );
-        return {};
-    }
-    if (!file) {
-        problems_.add(
-            key,
-            display_text(std::string_view{named}),
-            path.string() + " " + file.error().message,
-            "give the path of a file that the daemon's user may read; a relative one starts at the "
-            "configuration file"
-        );
-        return {};
-    }
-    if ((file->mode & 07U) != 0) {
-        problems_.add(
-            key,
-            display_text(std::string_view{named}),
-            path.string() + " is open to every user of this machine",
-            "chmod o-rwx '" + path.string() + "'"
-        );
-        return {};
-    }
-    auto& content = file->content;
-    if (content.ends_with('\n')) content.pop_back();
-    if (content.ends_with('\r')) content.pop_back();
-    return std::move(content);
-}
-
-void source_secrets::read_path_secrets() {
-    if (!source_.secrets.empty()) {
-        if (source_.secrets.size() > 2) {
-            problems_.add(
-                key("secrets"), "***", "lists more than two secrets", "keep the old and the new one"
-            );
-        }
-        for (const auto& value : source_.secrets) {
-            const auto fault = fault_of(value.reveal());
-            if (!fault.empty())
-                problems_.add(key("secrets"), "***", "a secret " + fault, std::string{make_one});
-        }
-        return;
-    }
-    if (problems_.concerns(key("secret_files")) || problems_.concerns(key("secrets"))) return;
-    if (source_.secret_files.empty()) {
-        problems_.add(
-            key("secret_files"),
-            "",
-            "no secret is configured",
-            "name a file that holds one, or set " + environment_name(key("secrets")) + "; " +
-                std::string{make_one}
-        );
-    }
-    if (source_.secret_files.size() > 2) {
-        problems_.add(
-            key("secret_files"),
-            std::to_string(source_.secret_files.size()) + " files",
-            "lists more than two files",
-            "keep the old and the new one"
-        );
-        return;
-    }
-    for (const auto& named : source_.secret_files) {
-        auto content = content_of(named, key("secret_files"));
-        if (!content) continue;
-        const auto fault = fault_of(*content);
-        if (!fault.empty()) {
-            const auto reason = "the secret in " + (base_ / named).string() + " " + fault;
-            problems_.add(
-                key("secret_files"), display_text(std::string_view{named}), reason, std::string{make_one}
-            );
-            continue;
-        }
-        source_.secrets.emplace_back(std::move(*content));
-    }
-}
 
 void source_secrets::read_basic_auth() {
     if (source_.basic_auth_file.empty()) return;
@@ -249,14 +165,102 @@ void source_secrets::read_api_key() {
         source_.api_key = secret{std::move(*content)};
         return;
     }
-    const auto reason = "the key in " + (base_ / file).string() + " " + fault;
+    const auto reason = "the key in " + places_.find(file).string() + " " + fault;
     problems_.add(key("api_key_file"), display_text(std::string_view{file}), reason, paste);
 }
 
-void source_secrets::check_api_ca() {
-    auto& named = source_.api_ca_file;
-    if (named.empty() || problems_.concerns(key("api_ca_file"))) return;
-    const auto path = (base_ / named).string();
+}  // namespace
+
+std::optional<std::string> read_secret_file(
+    const std::string& named, const std::string& key, const file_places& places, setting_problems& problems
+) {
+    const auto path = places.find(named);
+    auto file = read_text_file(path, largest_file);
+    if (!file && looks_like_a_secret(named)) {
+        problems.add(
+            key, "***", "looks like a secret itself", "write it into a file and give the file's path here"
+        );
+        return {};
+    }
+    if (!file) {
+        problems.add(
+            key,
+            display_text(std::string_view{named}),
+            path.string() + " " + file.error().message,
+            "give the path of a file that the daemon's user may read; a relative one starts at the "
+            "configuration file"
+        );
+        return {};
+    }
+    if ((file->mode & 07U) != 0) {
+        problems.add(
+            key,
+            display_text(std::string_view{named}),
+            path.string() + " is open to every user of this machine",
+            "chmod o-rwx '" + path.string() + "'"
+        );
+        return {};
+    }
+    auto& content = file->content;
+    if (content.ends_with('\n')) content.pop_back();
+    if (content.ends_with('\r')) content.pop_back();
+    return std::move(content);
+}
+
+void read_secret_pair(const secret_pair& pair, const file_places& places, setting_problems& problems) {
+    const auto key = [&](std::string_view part) { return pair.section + "." + std::string{part}; };
+    if (!pair.values.empty()) {
+        if (pair.values.size() > 2) {
+            problems.add(
+                key("secrets"), "***", "lists more than two secrets", "keep the old and the new one"
+            );
+        }
+        for (const auto& value : pair.values) {
+            const auto fault = pair.fault(value.reveal());
+            if (!fault.empty())
+                problems.add(key("secrets"), "***", "a secret " + fault, std::string{pair.make_one});
+        }
+        return;
+    }
+    if (problems.concerns(key("secret_files")) || problems.concerns(key("secrets"))) return;
+    if (pair.files.empty()) {
+        problems.add(
+            key("secret_files"),
+            "",
+            "no secret is configured",
+            "name a file that holds one, or set " + environment_name(key("secrets")) + "; " +
+                std::string{pair.make_one}
+        );
+    }
+    if (pair.files.size() > 2) {
+        problems.add(
+            key("secret_files"),
+            std::to_string(pair.files.size()) + " files",
+            "lists more than two files",
+            "keep the old and the new one"
+        );
+        return;
+    }
+    for (const auto& named : pair.files) {
+        auto content = read_secret_file(named, key("secret_files"), places, problems);
+        if (!content) continue;
+        const auto fault = pair.fault(*content);
+        if (!fault.empty()) {
+            const auto reason = "the secret in " + places.find(named).string() + " " + fault;
+            problems.add(
+                key("secret_files"), display_text(std::string_view{named}), reason, std::string{pair.make_one}
+            );
+            continue;
+        }
+        pair.values.emplace_back(std::move(*content));
+    }
+}
+
+void check_ca_file(
+    std::string& named, const std::string& key, const file_places& places, setting_problems& problems
+) {
+    if (named.empty() || problems.concerns(key)) return;
+    const auto path = places.find(named).string();
     const auto file = read_text_file(path, largest_ca_file);
     // Whoever opens it reads it anew; what stands in it is OpenSSL's business.
     const bool usable = file && file->content.find("CERTIFICATE-----") != std::string::npos;
@@ -264,8 +268,8 @@ void source_secrets::check_api_ca() {
         named = path;
         return;
     }
-    problems_.add(
-        key("api_ca_file"),
+    problems.add(
+        key,
         display_text(std::string_view{named}),
         path + " " + (file ? "holds no certificate in PEM" : file.error().message),
         "give the path of a PEM file that the daemon's user may read, or leave it out for the system's "
@@ -273,21 +277,46 @@ void source_secrets::check_api_ca() {
     );
 }
 
-}  // namespace
+std::vector<secret_file> secret_files_of(const settings& values, const file_places& places) {
+    std::vector<secret_file> out;
+    const auto add = [&](const std::string& key, const std::string& named) {
+        if (!named.empty()) out.push_back({key, places.find(named).string()});
+    };
+    const auto add_all = [&](const std::string& key, const std::vector<std::string>& named) {
+        for (const auto& one : named)
+            add(key, one);
+    };
+    for (const auto& source : values.sources) {
+        const auto section = "sources." + source.name;
+        add_all(section + ".secret_files", source.secret_files);
+        add(section + ".basic_auth_file", source.basic_auth_file);
+        add(section + ".required_header_file", source.required_header_file);
+        add(section + ".api_key_file", source.api_key_file);
+    }
+    for (const auto& token : values.tokens)
+        add("tokens." + token.name + ".hash_file", token.hash_file);
+    for (const auto& one : values.subscriptions)
+        add_all("subscriptions." + one.name + ".secret_files", one.secret_files);
+    add("hooks.tls_key_file", values.hooks.tls.key_file);
+    add("api.tls_key_file", values.api.tls.key_file);
+    add("nats.credentials_file", values.nats.credentials_file);
+    add("nats.key_file", values.nats.key_file);
+    return out;
+}
 
-void read_source_secrets(
-    source_settings& source, const std::filesystem::path& base, setting_problems& problems
-) {
-    source_secrets reader{source, base, problems};
-    reader.read_path_secrets();
+void read_source_secrets(source_settings& source, const file_places& places, setting_problems& problems) {
+    source_secrets reader{source, places, problems};
+    read_secret_pair(
+        {source.secrets, source.secret_files, "sources." + source.name, fault_of, make_one}, places, problems
+    );
     reader.read_basic_auth();
     reader.read_required_header();
 }
 
-void read_api_access(source_settings& source, const std::filesystem::path& base, setting_problems& problems) {
-    source_secrets reader{source, base, problems};
+void read_api_access(source_settings& source, const file_places& places, setting_problems& problems) {
+    source_secrets reader{source, places, problems};
     reader.read_api_key();
-    reader.check_api_ca();
+    check_ca_file(source.api_ca_file, "sources." + source.name + ".api_ca_file", places, problems);
 }
 
 }  // namespace callhook::app

@@ -1,9 +1,10 @@
 #include "app/service.hpp"
 
-#include "app/api_routes.hpp"
 #include "app/exit_codes.hpp"
+#include "app/process.hpp"
 #include "app/rooms.hpp"
-#include "app/vendor_accounts.hpp"
+#include "app/service_manager.hpp"
+#include "app/service_parts.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "store/migrations.hpp"
@@ -14,88 +15,18 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace callhook::app {
 
 namespace asio = boost::asio;
+using std::chrono::milliseconds;
 using steady = std::chrono::steady_clock;
-
-/// Built in this order, destroyed in the reverse: what uses comes after what is used.
-struct service::parts {
-    parts(service& s, const store::settings& where, const sources::decoder_table& decoders)
-        : readers{where, s.values_.database.readers, s.metrics_},
-          tail{
-              s.loop_.get_executor(),
-              where,
-              {s.values_.feed.tail_bytes, s.values_.feed.poll_interval},
-              s.metrics_},
-          inbox{where, inbox_bounds(s.values_), s.metrics_, [this] { wake_sequencer(); }},
-          hooks{s.loop_, hooks_listener(s.values_), hook_routes, s.metrics_},
-          api{s.loop_, api_listener(s.values_), api_routes, s.metrics_} {
-        if (s.values_.pipeline.enabled) {
-            sequencer.emplace(where, decoders, sequencer_settings(s.values_), s.clock_, s.metrics_);
-        }
-        if (vendor_accounts::wanted(s.values_)) open_vendor_accounts(s, decoders);
-        add_hook_routes(s, decoders);
-        add_api_routes(api_routes, s.values_, readers, tail, s.metrics_, readiness(s));
-    }
-
-    void wake_sequencer() {
-        if (sequencer) sequencer->wake();
-    }
-
-    /// What the API tells goes the way of every webhook.
-    void open_vendor_accounts(service& s, const sources::decoder_table& decoders) {
-        const auto append = [this, timeout = s.values_.hooks.answer_timeout](store::delivery d) {
-            return inbox.append(std::move(d), steady::now() + timeout);
-        };
-        vendors.emplace(s.loop_.get_executor(), s.values_, decoders, append, s.clock_, s.metrics_);
-    }
-
-    void add_hook_routes(service& s, const sources::decoder_table& decoders) {
-        hook_routes.add(
-            "POST",
-            "/hooks/{source}/{secret}",
-            std::make_shared<ingest::hook_endpoint>(
-                hook_settings(s.values_), make_gatekeeper(s.values_), decoders, inbox, s.clock_, s.metrics_
-            )
-        );
-    }
-
-    std::vector<api::readiness_part> readiness(service& s) {
-        const auto when = [](bool well, const char* trouble) {
-            return well ? std::string{} : std::string{trouble};
-        };
-        return {
-            {"shutdown", [&s, when] { return when(!s.stopping_, "stopping"); }},
-            {"inbox", [this, when] { return when(inbox.healthy(), "the database does not take events"); }},
-            // A standby or a stuck pipeline still accepts: that is shown, but no reason to keep webhooks
-            // away.
-            {"pipeline",
-             [this, when] {
-                 return when(!sequencer || sequencer->healthy(), "the database does not answer the pipeline");
-             },
-             false},
-            {"feed",
-             [this, when] { return when(tail.head().has_value(), "the event log has not been read yet"); }},
-            // The vendor's trouble is no reason to keep its webhooks away.
-            {"backfill", [this] { return vendors ? vendors->problems() : std::string{}; }, false},
-        };
-    }
-
-    store::reader_pool readers;
-    feed::log_tail tail;
-    std::optional<pipeline::sequencer> sequencer;
-    store::inbox inbox;
-    std::optional<vendor_accounts> vendors;
-    http::router hook_routes;
-    http::router api_routes;
-    http::server hooks;
-    http::server api;
-};
 
 void log_schema_problem(const store::schema_status& status) {
     const auto mismatch = status.mismatch();
@@ -106,40 +37,66 @@ void log_schema_problem(const store::schema_status& status) {
     );
 }
 
-service::service(const settings& values) : values_{values} {
-    const auto decoders = make_decoders(values_);
-    parts_ = std::make_unique<parts>(*this, store_settings(values_), decoders);
-}
+service::service(const settings& values, const load_request& from, handed_sockets sockets)
+    : values_{values},
+      sockets_{std::move(sockets)},
+      parts_{
+          std::make_unique<service_parts>(surroundings{values_, loop_, hooks_, clock_, metrics_, stopping_})},
+      reloader_{from, values_, *parts_, clock_, metrics_} {}
 
-service::~service() = default;
+/// No part is gone before the thread that uses it.
+service::~service() {
+    hooks_.stop();
+}
 
 int service::run() {
     std::signal(SIGPIPE, SIG_IGN);
     if (!listen()) return exit_code::unavailable;
     asio::co_spawn(loop_, watch_signals(), asio::detached);
+    asio::co_spawn(loop_, watch_reloads(), asio::detached);
+    asio::co_spawn(loop_, watch_certificates(), asio::detached);
     asio::co_spawn(loop_, watch_schema(), asio::detached);
-    if (parts_->vendors) parts_->vendors->start();
+    asio::co_spawn(loop_, show_life(), asio::detached);
+    asio::co_spawn(loop_, watch_log(), asio::detached);
+    parts_->start();
+    hooks_.start();
+    give_way_to_other_threads();
     loop_.run();
     return exit_code_;
 }
 
 bool service::listen() {
-    for (auto* server : {&parts_->hooks, &parts_->api}) {
-        const auto bound = server->listen();
-        if (!bound) {
-            log::error(bound.error().message);
-            return false;
-        }
-        server->start();
-    }
+    const bool hooks_handed = sockets_.has("hooks");
+    const bool api_handed = sockets_.has("api");
+    if (!open(parts_->hooks, "hooks") || !open(parts_->api, "api")) return false;
     log::info(
         "listening",
-        {{"listener", "hooks"}, {"address", values_.hooks.address}, {"port", parts_->hooks.port()}}
+        {{"listener", "hooks"},
+         {"address", values_.hooks.address},
+         {"port", parts_->hooks.port()},
+         {"tls", values_.hooks.tls.identity != nullptr},
+         {"handed_over", hooks_handed}}
     );
     log::info(
-        "listening", {{"listener", "api"}, {"address", values_.api.address}, {"port", parts_->api.port()}}
+        "listening",
+        {{"listener", "api"},
+         {"address", values_.api.address},
+         {"port", parts_->api.port()},
+         {"tls", values_.api.tls.identity != nullptr},
+         {"handed_over", api_handed}}
     );
     log::info("callhookd started", {{"version", version}, {"sources", values_.sources.size()}});
+    return true;
+}
+
+bool service::open(http::server& server, const char* name) {
+    const auto handed = sockets_.take(name);
+    const auto bound = handed ? server.listen_on(*handed) : server.listen();
+    if (!bound) {
+        log::error(bound.error().message);
+        return false;
+    }
+    server.start();
     return true;
 }
 
@@ -154,6 +111,32 @@ asio::awaitable<void> service::watch_signals() {
     });
     asio::steady_timer until_stopped{loop_, steady::time_point::max()};
     co_await until_stopped.async_wait(asio::use_awaitable);
+}
+
+asio::awaitable<void> service::watch_reloads() {
+    for (asio::signal_set hangup{loop_, SIGHUP}; !stopping_;) {
+        co_await hangup.async_wait(asio::use_awaitable);
+        if (stopping_) co_return;
+        service_manager::reloading();
+        co_await reloader_.reload();
+        service_manager::ready(in_a_line());
+    }
+}
+
+asio::awaitable<void> service::watch_certificates() {
+    for (asio::steady_timer pause{loop_}; !stopping_;) {
+        reloader_.look_at_certificates();
+        pause.expires_after(std::chrono::hours{1});
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+}
+
+asio::awaitable<void> service::watch_log() {
+    for (asio::steady_timer pause{loop_}; !stopping_;) {
+        pause.expires_after(std::chrono::seconds{10});
+        co_await pause.async_wait(asio::use_awaitable);
+        log::tell_left_out();
+    }
 }
 
 /// A daemon that started while the database was away learns of the schema when it comes back.
@@ -173,23 +156,50 @@ asio::awaitable<void> service::watch_schema() {
     }
 }
 
-/// In the order of the way of a webhook: nothing is accepted that would not be answered, nothing answered
-/// that would not be kept.
+/// Tells the service manager how the daemon is, and that it lives: that this coroutine comes to its turn
+/// shows it of the main loop. A loop of webhooks or a writer that does not turn keeps the sign of life back,
+/// a writer that waits for the database does not: events go to the spool meanwhile, and a restart would bring
+/// no database back.
+asio::awaitable<void> service::show_life() {
+    const auto within = service_manager::watchdog();
+    const auto pause =
+        within ? std::min<milliseconds>(*within / 4, std::chrono::seconds{1}) : milliseconds{1000};
+    auto told = in_a_line();
+    service_manager::ready(told);
+    bool turned = true;
+    bool wrote = true;
+    for (asio::steady_timer wait{loop_};;) {
+        const bool turns = hooks_.alive();
+        const bool writes = parts_->inbox.alive();
+        if (turns && writes && within) service_manager::alive();
+        if (turned && !turns) log::error("the thread that takes webhooks stands still");
+        if (wrote && !writes) log::error("the inbox's writer does not come back");
+        turned = turns;
+        wrote = writes;
+        hooks_.ask();
+        if (auto line = in_a_line(); !stopping_ && line != told)
+            service_manager::status(told = std::move(line));
+        wait.expires_after(pause);
+        co_await wait.async_wait(asio::use_awaitable);
+    }
+}
+
+std::string service::in_a_line() const {
+    return api::in_a_line(api::look_at(parts_->readiness));
+}
+
 asio::awaitable<void> service::stop(int code) {
     if (stopping_) co_return;
     stopping_ = true;
     exit_code_ = code;
     log::info("stopping");
     const auto deadline = steady::now() + values_.shutdown.deadline;
-    overrun_.emplace(values_.shutdown.deadline + std::chrono::milliseconds{500});
-    co_await parts_->hooks.stop(deadline);
-    parts_->tail.grown().close();
-    co_await parts_->api.stop(deadline);
-    if (parts_->vendors) co_await parts_->vendors->stop();
-    parts_->inbox.stop();
-    if (parts_->sequencer) parts_->sequencer->stop();
-    parts_->tail.stop();
-    parts_->readers.stop();
+    const auto longest = values_.shutdown.deadline + milliseconds{500};
+    service_manager::stopping(longest + milliseconds{500});
+    overrun_.emplace(longest);
+    co_await parts_->stop(deadline);
+    hooks_.stop();
+    log::tell_left_out(true);
     log::info("stopped");
     loop_.stop();
 }

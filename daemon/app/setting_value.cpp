@@ -15,7 +15,8 @@ struct unit {
 };
 
 // Largest last: texts are made with the largest unit that divides.
-constexpr std::array duration_units{unit{"ms", 1}, unit{"s", 1'000}, unit{"m", 60'000}, unit{"h", 3'600'000}};
+constexpr std::array duration_units{
+    unit{"ms", 1}, unit{"s", 1'000}, unit{"m", 60'000}, unit{"h", 3'600'000}, unit{"d", 86'400'000}};
 constexpr std::array size_units{
     unit{"", 1}, unit{"KiB", 1 << 10}, unit{"MiB", 1 << 20}, unit{"GiB", 1 << 30}};
 
@@ -32,9 +33,11 @@ std::optional<std::int64_t> parse_with_unit(std::string_view text, const std::ar
 template <std::size_t N>
 std::string text_with_unit(std::int64_t value, const std::array<unit, N>& units, std::string_view of_zero) {
     if (value == 0) return "0" + std::string{of_zero};
-    const auto fits = [&](const unit& u) { return value % u.factor == 0; };
-    const auto found = std::find_if(units.rbegin(), units.rend(), fits);
-    return std::to_string(value / found->factor) + std::string{found->suffix};
+    const unit* largest = &units.front();
+    for (const auto& u : units) {
+        if (value % u.factor == 0) largest = &u;
+    }
+    return std::to_string(value / largest->factor) + std::string{largest->suffix};
 }
 
 std::optional<std::int64_t> read_number(const setting_shape& shape, const given_value& given) {
@@ -55,13 +58,18 @@ std::string_view wanted(const setting_shape& shape) {
         case setting_type::integer:
             return "must be a whole number";
         case setting_type::duration:
-            return "must be a duration: a whole number with ms, s, m or h, such as \"5s\"";
+            return "must be a duration: a whole number with ms, s, m, h or d, such as \"5s\"";
         case setting_type::size:
             return "must be a size: bytes, or a whole number with KiB, MiB or GiB, such as \"1MiB\"";
         case setting_type::list:
             return "must be a list of strings";
         case setting_type::choice:
             return "must be one of the allowed words";
+        case setting_type::durations:
+            return "must be a list of durations: whole numbers with ms, s, m, h or d, such as [\"5s\", "
+                   "\"2m\"]";
+        case setting_type::integers:
+            return "must be a list of whole numbers";
         case setting_type::text:
             break;
     }
@@ -81,6 +89,13 @@ std::string quoted_list(const std::vector<std::string>& items) {
     std::string out = "[";
     for (const auto& item : items)
         out += (out.size() > 1 ? ", " : "") + in_quotes(item);
+    return out + "]";
+}
+
+std::string plain_list(const std::vector<std::int64_t>& items) {
+    std::string out = "[";
+    for (const auto item : items)
+        out += (out.size() > 1 ? ", " : "") + std::to_string(item);
     return out + "]";
 }
 
@@ -109,6 +124,46 @@ void store_list(setting_slot slot, const std::vector<std::string>& items) {
 void store_text(setting_slot slot, const std::string& text) {
     if (auto** place = std::get_if<std::string*>(&slot)) **place = text;
     if (auto** place = std::get_if<secret*>(&slot)) **place = secret{text};
+}
+
+/// A list as numbers, durations in milliseconds; nothing where a member is of another kind.
+std::optional<std::vector<std::int64_t>> read_numbers(const setting_shape& shape, const given_value& given) {
+    const bool times = shape.type == setting_type::durations;
+    std::vector<std::int64_t> numbers;
+    if (const auto* given_numbers = std::get_if<std::vector<std::int64_t>>(&given); given_numbers && !times)
+        return *given_numbers;
+    const auto* texts = std::get_if<std::vector<std::string>>(&given);
+    // An empty list has no kind; texts are whole numbers in the environment alone, which has read them.
+    if (texts == nullptr || (!times && !texts->empty())) return {};
+    for (const auto& text : *texts) {
+        const auto time = parse_duration(text);
+        if (!time) return {};
+        numbers.push_back(time->count());
+    }
+    return numbers;
+}
+
+void store_numbers(setting_slot slot, const std::vector<std::int64_t>& numbers) {
+    if (auto** plain = std::get_if<std::vector<std::int64_t>*>(&slot)) **plain = numbers;
+    if (auto** times = std::get_if<std::vector<milliseconds>*>(&slot))
+        **times = std::vector<milliseconds>(numbers.begin(), numbers.end());
+}
+
+std::optional<rejection> assign_numbers(
+    const setting_shape& shape, setting_slot slot, const given_value& given
+) {
+    constexpr std::size_t most = 100;
+    const auto numbers = read_numbers(shape, given);
+    if (!numbers) return rejection{std::string{wanted(shape)}, "use " + allowed_text(shape)};
+    if (numbers->size() > most) return rejection{"has more than 100 members", "use " + allowed_text(shape)};
+    for (const auto number : *numbers) {
+        if (number < shape.lowest)
+            return rejection{"has a member that is too small", "use " + allowed_text(shape)};
+        if (number > shape.highest)
+            return rejection{"has a member that is too large", "use " + allowed_text(shape)};
+    }
+    store_numbers(slot, *numbers);
+    return {};
 }
 
 std::optional<rejection> assign_number(
@@ -141,19 +196,34 @@ std::string size_text(std::int64_t bytes) {
     return text_with_unit(bytes, size_units, "");
 }
 
+namespace {
+
+std::vector<std::string> items_of(std::string_view text) {
+    std::vector<std::string> items;
+    if (trim(text).empty()) return items;
+    for (const auto item : split(text, ','))
+        items.emplace_back(trim(item));
+    return items;
+}
+
+}  // namespace
+
 given_value from_environment(const setting_shape& shape, std::string_view text) {
     if (shape.type == setting_type::flag && text == "true") return true;
     if (shape.type == setting_type::flag && text == "false") return false;
     if (shape.type == setting_type::integer) {
         if (const auto number = parse_integer<std::int64_t>(text)) return *number;
     }
-    if (shape.type == setting_type::list) {
-        std::vector<std::string> items;
-        if (!trim(text).empty()) {
-            for (const auto item : split(text, ','))
-                items.emplace_back(trim(item));
+    if (shape.type == setting_type::list || shape.type == setting_type::durations) return items_of(text);
+    if (shape.type == setting_type::integers) {
+        const auto items = items_of(text);
+        std::vector<std::int64_t> numbers;
+        for (const auto& item : items) {
+            const auto number = parse_integer<std::int64_t>(item);
+            if (!number) return items;
+            numbers.push_back(*number);
         }
-        return items;
+        return numbers;
     }
     return std::string{text};
 }
@@ -167,6 +237,9 @@ std::optional<rejection> assign(const setting_shape& shape, setting_slot slot, c
         case setting_type::duration:
         case setting_type::size:
             return assign_number(shape, slot, given);
+        case setting_type::durations:
+        case setting_type::integers:
+            return assign_numbers(shape, slot, given);
         case setting_type::flag: {
             const auto* value = std::get_if<bool>(&given);
             if (value == nullptr) return wrong_type();
@@ -210,6 +283,13 @@ std::string show_as_toml(const setting_shape& shape, setting_slot slot) {
         std::string operator()(const secret*) const { return in_quotes(""); }
         std::string operator()(const std::vector<std::string>* v) const { return quoted_list(*v); }
         std::string operator()(const std::vector<secret>*) const { return "[]"; }
+        std::string operator()(const std::vector<milliseconds>* v) const {
+            std::vector<std::string> texts;
+            for (const auto time : *v)
+                texts.push_back(duration_text(time));
+            return quoted_list(texts);
+        }
+        std::string operator()(const std::vector<std::int64_t>* v) const { return plain_list(*v); }
         std::string operator()(const log::level* v) const {
             return in_quotes(of.choices[static_cast<std::size_t>(*v)]);
         }
@@ -233,6 +313,11 @@ std::string allowed_text(const setting_shape& shape) {
             return "true or false";
         case setting_type::list:
             return "strings in brackets, [\"a\", \"b\"]; in the environment separated by commas";
+        case setting_type::durations:
+            return "each " + duration_text(milliseconds{shape.lowest}) + " to " +
+                   duration_text(milliseconds{shape.highest});
+        case setting_type::integers:
+            return "each " + std::to_string(shape.lowest) + " to " + std::to_string(shape.highest);
         case setting_type::text:
             return "any text in quotes";
         case setting_type::choice:
@@ -253,6 +338,9 @@ std::string display_text(const given_value& given, bool sensitive) {
         std::string operator()(const foreign_value& v) const { return "(" + v.what + ")"; }
         std::string operator()(const std::vector<std::string>& v) const {
             return display_text(quoted_list(v));
+        }
+        std::string operator()(const std::vector<std::int64_t>& v) const {
+            return display_text(plain_list(v));
         }
     } const writer;
     return std::visit(writer, given);

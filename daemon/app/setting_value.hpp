@@ -12,13 +12,19 @@
 
 namespace callhook::app {
 
-/// Something that no setting takes: a fraction, a date, a table, a list of other things than strings.
+/// Something that no setting takes: a fraction, a date, a table, a list of mixed things.
 struct foreign_value {
     std::string what;
 };
 
 /// A value as it was given, whatever the setting wants.
-using given_value = std::variant<std::int64_t, bool, std::string, std::vector<std::string>, foreign_value>;
+using given_value = std::variant<
+    std::int64_t,
+    bool,
+    std::string,
+    std::vector<std::string>,
+    std::vector<std::int64_t>,
+    foreign_value>;
 
 /// Why a value is not taken, and what would be.
 struct rejection {
@@ -26,7 +32,7 @@ struct rejection {
     std::string hint;
 };
 
-/// `250ms`, `5s`, `10m`, `24h`: a whole number and a unit.
+/// `250ms`, `5s`, `10m`, `24h`, `90d`: a whole number and a unit.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// `1MiB`, `64KiB`, `2GiB`, or plain bytes.
 std::optional<std::int64_t> parse_size(std::string_view text);

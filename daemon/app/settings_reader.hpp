@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/named_sections.hpp"
 #include "app/setting_problems.hpp"
 #include "app/setting_value.hpp"
 #include "app/settings_table.hpp"
@@ -19,26 +20,27 @@ public:
 
     void take_document(const std::vector<toml_entry>& entries, const std::string& file);
     /// Passes over variables of other programs, and over those that are no settings (`CALLHOOK_CONFIG`,
-    /// `CALLHOOK_TEST_…`).
+    /// `CALLHOOK_TOKEN`, `CALLHOOK_TEST_…`).
     void take_environment(const std::map<std::string, std::string>& variables);
 
-    /// Everything taken so far, sources in the order of their names.
-    [[nodiscard]] settings result() const;
+    /// Everything taken so far.
+    [[nodiscard]] const settings& result() const noexcept { return values_; }
 
 private:
     void take_entry(const toml_entry& entry, const std::string& file);
-    bool take_source_entry(const toml_entry& entry, const setting_origin& origin);
+    bool take_named_entry(
+        const named_section& section, const toml_entry& entry, const setting_origin& origin
+    );
     bool take_variable(const std::string& name, const std::string& text);
-    bool take_source_variable(std::string_view name, const std::string& text);
+    bool take_named_variable(const named_section& section, const std::string& name, const std::string& text);
     void refuse_unknown(const toml_entry& entry, const setting_origin& origin);
     void refuse_variable(const std::string& name);
-    source_settings* source_named(const std::string& name, const setting_origin& origin);
-    [[nodiscard]] std::string source_of_variable(std::string_view name_part) const;
-
-    template <class Owner>
+    /// Makes the one of that name if it may be called so.
+    bool open_named(const named_section& section, const std::string& name, const setting_origin& origin);
+    [[nodiscard]] std::string name_in_variable(const named_section& section, std::string_view part) const;
     void take(
-        const setting<Owner>& row,
-        Owner& owner,
+        const setting_shape& row,
+        setting_slot slot,
         const std::string& key,
         const given_value& given,
         const setting_origin& origin
@@ -46,7 +48,6 @@ private:
 
     setting_problems& problems_;
     settings values_{};
-    std::map<std::string, source_settings> sources_;
     std::vector<std::string> refused_tables_;  ///< with a dot at the end; what is in them is not looked at
 };
 

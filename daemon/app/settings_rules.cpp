@@ -1,8 +1,11 @@
 #include "app/settings_rules.hpp"
 
+#include "app/named_sections.hpp"
+#include "app/nats_access.hpp"
 #include "app/networks.hpp"
 #include "app/setting_value.hpp"
 #include "base/phone.hpp"
+#include "base/text.hpp"
 #include "http/client.hpp"
 
 #include <algorithm>
@@ -54,13 +57,22 @@ void check_listeners(const settings& values, setting_problems& problems) {
     const auto& api = values.api;
     check_address(hooks.address, "hooks.address", problems);
     check_address(api.address, "api.address", problems);
-    if (!problems.concerns("api.address") && !is_loopback_address(api.address)) {
+    if (!problems.concerns("api.address") && !is_loopback_address(api.address) && values.tokens.empty()) {
         problems.add(
             "api.address",
             shown(api.address),
-            "is not a loopback address, and this version has no API tokens: everybody who reaches it could "
-            "read everything",
-            "keep 127.0.0.1 or ::1, and put a proxy that authenticates in front of it"
+            "is not a loopback address, and there are no tokens: everybody who reaches it could read "
+            "everything",
+            "add [tokens.NAME], for which callhookd token new prints the lines, or keep 127.0.0.1 or ::1"
+        );
+    }
+    if (hooks.requests_per_minute > 0 && hooks.trusted_proxies.empty() &&
+        is_loopback_address(hooks.address) && !problems.concerns("hooks.trusted_proxies")) {
+        problems.add(
+            "hooks.requests_per_minute",
+            std::to_string(hooks.requests_per_minute),
+            "holds for nobody: only this machine reaches hooks.address, and so all senders have its address",
+            "name the proxy through which they come in hooks.trusted_proxies, or leave it at 0"
         );
     }
     if (problems.concerns("hooks.port") || problems.concerns("api.port")) return;
@@ -70,6 +82,41 @@ void check_listeners(const settings& values, setting_problems& problems) {
             std::to_string(api.port),
             "is the port of hooks as well",
             "give the listeners two different ports"
+        );
+    }
+}
+
+/// Names as they stand in `Host`.
+void check_hosts(std::vector<std::string>& hosts, setting_problems& problems) {
+    for (auto& text : hosts) {
+        const auto host = http::parse_origin("http://" + text);
+        if (host && host->host == to_lower(text)) {
+            text = host->host;
+            continue;
+        }
+        problems.add(
+            "api.allowed_hosts",
+            shown(text),
+            "is not a host",
+            "write a name without scheme and port, such as \"callhook.internal\""
+        );
+    }
+}
+
+/// What browsers send as `Origin`, byte for byte: anything else would allow nobody without a word.
+void check_origins(const std::vector<std::string>& origins, setting_problems& problems) {
+    for (const auto& text : origins) {
+        const auto origin = http::parse_origin(text);
+        const bool as_sent = origin && text == to_lower(text) && !text.ends_with('/') &&
+                             !text.ends_with(origin->tls ? ":443" : ":80");
+        if (as_sent) continue;
+        problems.add(
+            "api.allowed_origins",
+            shown(text),
+            "is not an origin as browsers send it",
+            "write http:// or https://, the host and a port that is not the usual one, in lower case and "
+            "without a "
+            "path, such as \"https://crm.example\""
         );
     }
 }
@@ -148,6 +195,17 @@ void check_backfill(const backfill_settings& backfill, setting_problems& problem
     }
 }
 
+/// Zero is for good; what is meant to be short is meant to be seen first.
+void check_retention(const retention_settings& kept, setting_problems& problems) {
+    const auto check = [&](const std::string& key, milliseconds time) {
+        if (time.count() == 0 || time >= std::chrono::hours{24} || problems.concerns(key)) return;
+        problems.add(key, shown(time), "is less than a day", "write 1d or more, or 0s to keep all of it");
+    };
+    check("retention.deliveries", kept.deliveries);
+    check("retention.events", kept.events);
+    check("retention.dead_letters", kept.dead_letters);
+}
+
 /// The daemon reads the machine's own zone files, so only those count.
 bool is_time_zone(std::string_view name) {
     const auto in_name = [](char c) {
@@ -197,39 +255,43 @@ void check_source(source_settings& source, setting_problems& problems) {
     check_api_url(source.api_url, key("api_url"), problems);
 }
 
-void check_source_names(const std::vector<source_settings>& sources, setting_problems& problems) {
-    for (auto one = sources.begin(); one != sources.end(); ++one) {
-        const auto same_variable = [&](const source_settings& other) {
-            return environment_name(other.name) == environment_name(one->name);
-        };
-        const auto other = std::find_if(std::next(one), sources.end(), same_variable);
-        if (other == sources.end()) continue;
-        problems.add(
-            "sources." + other->name,
-            "",
-            "has the same environment variables as the source " + one->name,
-            "rename one, so that the names differ in more than - and _"
-        );
+void check_names(const settings& values, setting_problems& problems) {
+    for (const auto& section : named_sections()) {
+        const auto names = section.names(values);
+        for (auto one = names.begin(); one != names.end(); ++one) {
+            const auto same_variable = [&](const std::string& other) {
+                return environment_name(other) == environment_name(*one);
+            };
+            const auto other = std::find_if(std::next(one), names.end(), same_variable);
+            if (other == names.end()) continue;
+            problems.add(
+                std::string{section.name} + "." + *other,
+                "",
+                "has the same environment variables as the " + std::string{section.one} + " " + *one,
+                "rename one, so that the names differ in more than - and _"
+            );
+        }
     }
 }
 
 }  // namespace
 
 bool is_source_name(std::string_view name) {
-    constexpr std::size_t longest = 32;
-    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-    const auto in_name = [&](char c) { return plain(c) || c == '_' || c == '-'; };
-    return !name.empty() && name.size() <= longest && plain(name.front()) &&
-           std::ranges::all_of(name, in_name);
+    return is_section_name(name, find_named_section("sources")->longest_name);
 }
 
 void check_rules(settings& values, setting_problems& problems) {
     check_listeners(values, problems);
     check_networks(values.hooks.trusted_proxies, "hooks.trusted_proxies", problems);
+    check_hosts(values.api.allowed_hosts, problems);
+    check_origins(values.api.allowed_origins, problems);
     check_database(values.database, problems);
     check_inbox(values, problems);
     check_backfill(values.backfill, problems);
-    check_source_names(values.sources, problems);
+    check_nats(values.nats, problems);
+    check_retention(values.retention, problems);
+    check_names(values, problems);
+    check_networks(values.outbound.allow, "outbound.allow", problems);
     for (auto& source : values.sources)
         check_source(source, problems);
 }

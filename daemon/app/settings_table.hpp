@@ -10,7 +10,7 @@
 
 namespace callhook::app {
 
-enum class setting_type { flag, integer, duration, size, text, choice, list };
+enum class setting_type { flag, integer, duration, size, text, choice, list, durations, integers };
 
 /// Where a setting lives in its struct.
 using setting_slot = std::variant<
@@ -22,19 +22,23 @@ using setting_slot = std::variant<
     secret*,
     std::vector<std::string>*,
     std::vector<secret>*,
+    std::vector<milliseconds>*,
+    std::vector<std::int64_t>*,
     log::level*,
     log::format*>;
 
 /// What is to be known of a setting apart from where it lives.
 struct setting_shape {
-    std::string_view key;  ///< `hooks.port`; within a source its last part only
+    std::string_view key;  ///< `hooks.port`; in a named section its last part only
     setting_type type{};
     std::string_view help;               ///< one sentence
-    std::int64_t lowest = 0;             ///< integers as they are, durations in milliseconds, sizes in bytes
+    std::int64_t lowest = 0;             ///< integers as they are, durations in milliseconds, sizes in bytes;
+                                         ///< of a list's members
     std::int64_t highest = 0;            ///< the same; both inclusive
     std::vector<std::string> choices{};  ///< in the order of the enum they stand for
     bool sensitive = false;              ///< its value is never shown
     bool environment_only = false;       ///< it may not stand in the file
+    bool reloadable = false;             ///< a change counts from a reload on, else from a restart on
 };
 
 template <class Owner>
@@ -45,9 +49,6 @@ struct setting : setting_shape {
 /// The settings table: it drives loading, checks, environment names, the reference page and the default file.
 /// Defaults are those of the structs.
 const std::vector<setting<settings>>& settings_table();
-
-/// The same for what stands in `[sources.NAME]`.
-const std::vector<setting<source_settings>>& source_table();
 
 /// A section's heading and what it is about, in the order of the table.
 struct setting_section {

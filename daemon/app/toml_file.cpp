@@ -17,14 +17,17 @@ given_value value_of(const toml::node& node) {
     if (const auto text = node.as_string()) return text->get();
     if (node.is_floating_point()) return foreign_value{"a number with a fraction"};
     if (node.is_date() || node.is_time() || node.is_date_time()) return foreign_value{"a date or time"};
-    std::vector<std::string> items;
+    std::vector<std::string> texts;
+    std::vector<std::int64_t> numbers;
     for (const auto& item : *node.as_array()) {
         if (item.is_table()) return foreign_value{"a list of tables"};
-        const auto* text = item.as_string();
-        if (text == nullptr) return foreign_value{"a list of other things than strings"};
-        items.push_back(text->get());
+        if (const auto* text = item.as_string()) texts.push_back(text->get());
+        if (const auto* number = item.as_integer()) numbers.push_back(number->get());
     }
-    return items;
+    const auto size = node.as_array()->size();
+    if (texts.size() == size) return texts;
+    if (numbers.size() == size) return numbers;
+    return foreign_value{"a list of other things than strings or whole numbers"};
 }
 
 void flatten(const toml::table& table, const std::vector<std::string>& path, std::vector<toml_entry>& out) {

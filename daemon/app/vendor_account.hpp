@@ -31,20 +31,23 @@ public:
         const clock_source& clock,
         metrics_registry& metrics
     );
-    ~vendor_account();
     vendor_account(const vendor_account&) = delete;
     vendor_account& operator=(const vendor_account&) = delete;
 
-    [[nodiscard]] sources::call_api& api() noexcept;
-    [[nodiscard]] backfill::reconciler& calls() noexcept;
-    [[nodiscard]] backfill::account account() noexcept;
+    [[nodiscard]] sources::call_api& api() noexcept { return *api_; }
+    [[nodiscard]] backfill::reconciler& calls() noexcept { return calls_; }
+    [[nodiscard]] backfill::account account() noexcept { return {&calls_, &paced_}; }
 
     /// Ends what is under way at once; nothing can be asked afterwards.
     void close();
 
 private:
-    struct parts;
-    std::unique_ptr<parts> parts_;
+    http::client client_;
+    /// Sends with the source's key, which goes no further than this.
+    std::unique_ptr<sources::transport> keyed_;
+    backfill::paced_transport paced_;
+    std::unique_ptr<sources::call_api> api_;
+    backfill::reconciler calls_;
 };
 
 }  // namespace callhook::app

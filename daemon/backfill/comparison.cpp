@@ -87,10 +87,4 @@ std::vector<std::string> missing_webhooks(
     return missing;
 }
 
-std::optional<std::chrono::sys_seconds> begun_at(const lifecycle::call_fields& fields) {
-    if (fields.scheduled_at && fields.scheduled_at->at) return fields.scheduled_at->at;
-    if (fields.created_at && fields.created_at->at) return fields.created_at->at;
-    return {};
-}
-
 }  // namespace callhook::backfill

@@ -44,8 +44,4 @@ std::vector<std::string> missing_webhooks(
     const lifecycle::fact_set& stored, const std::vector<std::string_view>& events
 );
 
-/// When the call began as far as its record tells: the slot that the visitor chose, else when it was asked
-/// for.
-std::optional<std::chrono::sys_seconds> begun_at(const lifecycle::call_fields& fields);
-
 }  // namespace callhook::backfill

@@ -1,6 +1,7 @@
 #include "backfill/examination.hpp"
 
 #include "base/log.hpp"
+#include "lifecycle/checks.hpp"
 #include "records/fact_codec.hpp"
 
 #include <algorithm>
@@ -73,7 +74,7 @@ public:
 
 private:
     void judge(const lifecycle::call_fact& fact, finding& found) {
-        const auto begun = begun_at(fact.fields);
+        const auto begun = lifecycle::begun_at(fact.fields);
         const auto& created = fact.fields.created_at;
         // A webhook belongs to a widget ("Webhooks, Creating Outgoing Webhook"): other calls send none.
         const bool expected =
@@ -126,8 +127,10 @@ examined examine(
     }
     std::set<call_key> broken;
     const auto stored = load(db, keys, broken);
+    // What the API still tells of them is nobody's business any more.
+    const auto erased = db.erased_calls({keys.begin(), keys.end()});
     for (const auto& [fact, record] : read) {
-        if (!broken.contains(fact.key)) work.take(fact, *record, stored);
+        if (!broken.contains(fact.key) && !erased.contains(fact.key)) work.take(fact, *record, stored);
     }
     // Last: where the database fails above, the same records are examined again.
     seen.merge(now);

@@ -1,6 +1,5 @@
 #include "backfill/looks.hpp"
 
-#include "backfill/comparison.hpp"
 #include "lifecycle/checks.hpp"
 #include "lifecycle/meaning.hpp"
 
@@ -17,7 +16,7 @@ utc_time ended_at(const lifecycle::call_record& record, const lifecycle::fact_se
     const auto& f = record.fields;
     if (const auto end = lifecycle::end_of_conversation(f)) return utc_time{*end};
     if (f.cancelled_at && f.cancelled_at->at) return utc_time{*f.cancelled_at->at};
-    if (const auto begun = begun_at(f)) return utc_time{*begun};
+    if (const auto begun = lifecycle::begun_at(f)) return utc_time{*begun};
     auto first = utc_time::max();
     for (const auto& o : facts.observations())
         first = std::min(first, o.observed_at);

@@ -156,9 +156,7 @@ asio::awaitable<bool> paced_transport::wait_for_slot() {
         held_until_ = until;
         co_return false;
     }
-    while (steady::now() < until && !closing_.closed())
-        co_await closing_.wait(until);
-    co_return !closing_.closed();
+    co_return co_await closing_.sleep_until(until);
 }
 
 asio::awaitable<void> paced_transport::hold_back(std::chrono::seconds time) {

@@ -29,14 +29,14 @@ trouble disagreement() {
     return {"ids in webhooks and in the API do not name the same calls; nothing is merged", false, false};
 }
 
-std::size_t distinct_calls(const std::vector<store::missing_webhook>& missing) {
+}  // namespace
+
+std::size_t count_calls(const std::vector<store::missing_webhook>& missing) {
     std::set<std::int64_t> ids;
     for (const auto& m : missing)
         ids.insert(m.call_id);
     return ids.size();
 }
-
-}  // namespace
 
 reconciler::reconciler(
     const asio::any_io_executor& executor,
@@ -70,10 +70,7 @@ void reconciler::close() {
 }
 
 asio::awaitable<bool> reconciler::pause(std::chrono::milliseconds time) {
-    const auto until = steady::now() + time;
-    while (!closing_.closed() && steady::now() < until)
-        co_await closing_.wait(until);
-    co_return !closing_.closed();
+    return closing_.sleep_until(steady::now() + time);
 }
 
 /// Learns where the source stands; refuses where ids do not agree. Who is only looking makes no state.
@@ -125,7 +122,6 @@ reconciler::task<void> reconciler::settle_identity(
     const auto call = against ? *against : *confirmed;
     auto set = [source = source_, found, call](store::backfill_store& db) {
         db.set_identity(source, found, call);
-        return true;
     };
     const auto done = co_await ask_store(std::move(set));
     if (!done) co_return done.error();
@@ -149,7 +145,7 @@ reconciler::task<void> reconciler::append_all(std::vector<news> fresh, utc_time 
     const auto append_some = [&]() -> asio::awaitable<void> {
         while (next < fresh.size() && !failed) {
             auto& one = fresh[next++];
-            store::delivery d;
+            lifecycle::delivery d;
             d.id = next_id_();
             d.source = source_;
             d.from = lifecycle::origin::backfill;
@@ -200,7 +196,7 @@ reconciler::task<std::size_t> reconciler::report(
     auto write = [report = std::move(report)](store::backfill_store& db) { return db.report_gap(report); };
     const auto written = co_await ask_store(std::move(write));
     if (!written) co_return written.error();
-    const auto calls = distinct_calls(*written);
+    const auto calls = count_calls(*written);
     if (calls > 0) {
         gap_calls_.add(static_cast<double>(calls));
         log::warn(

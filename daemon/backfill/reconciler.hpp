@@ -15,12 +15,13 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace callhook::backfill {
 
 /// Makes a delivery durable, as the inbox does for a webhook.
-using append_function = std::function<boost::asio::awaitable<result<void>>(store::delivery)>;
+using append_function = std::function<boost::asio::awaitable<result<void>>(lifecycle::delivery)>;
 
 /// What a sweep came to.
 struct sweep_report {
@@ -39,6 +40,12 @@ struct sweep_report {
     /// Adds up what several sweeps came to; `over` stays as it is.
     sweep_report& operator+=(const sweep_report& other);
 };
+
+/// All calls of the stretch, hidden ones too, in pages of `limit`.
+sources::call_filter calls_of(const stretch& over, std::size_t limit);
+
+/// How many calls these webhooks are missing of.
+std::size_t count_calls(const std::vector<store::missing_webhook>& missing);
 
 /// How a sweep is run.
 struct sweep_options {
@@ -92,8 +99,6 @@ public:
     [[nodiscard]] bool contradicted() const noexcept {
         return state_.identity == store::identity_check::mismatch;
     }
-    /// What was known of the source when something was last asked.
-    [[nodiscard]] const store::source_state& state() const noexcept { return state_; }
 
 private:
     /// One sweep under way.
@@ -144,7 +149,10 @@ private:
     auto ask_store(Query query) -> task<std::invoke_result_t<Query, store::backfill_store&>> {
         auto answer = co_await pool_.run(std::move(query));
         if (!answer) co_return of_store(answer.error());
-        co_return std::move(*answer);
+        if constexpr (std::is_void_v<std::invoke_result_t<Query, store::backfill_store&>>)
+            co_return outcome<void>{};
+        else
+            co_return std::move(*answer);
     }
 
     boost::asio::any_io_executor executor_;

@@ -15,8 +15,6 @@ using steady = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t events_at_once = 5'000;
-constexpr std::size_t zone_sample = 200;
-constexpr std::chrono::hours sweep_piece{24};
 constexpr std::chrono::seconds states_every{5};
 constexpr std::chrono::seconds zones_every{60};
 
@@ -73,9 +71,9 @@ std::string runner::problems() const {
     const auto add = [&](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
     for (const auto& [source, a] : accounts_) {
         if (const auto why = a.way->trouble(); !why.empty()) add(source + ": " + why);
-        const auto state = states_.find(source);
-        if (state != states_.end() && state->second.identity == store::identity_check::mismatch)
+        if (contradicted(source))
             add(source + ": ids in webhooks and in the API do not name the same calls, nothing is merged");
+        const auto state = states_.find(source);
         if (state != states_.end() && is_zone_error(state->second.zone_error))
             add(zone_problem(source, *state->second.zone_error));
         else if (const auto off = zone_errors_.find(source); off != zone_errors_.end())
@@ -86,11 +84,7 @@ std::string runner::problems() const {
 
 template <class Query>
 asio::awaitable<bool> runner::tell_store(Query query) {
-    auto all = [query = std::move(query)](store::backfill_store& db) {
-        query(db);
-        return true;
-    };
-    const auto done = co_await pool_.run(std::move(all));
+    const auto done = co_await pool_.run(std::move(query));
     co_return done.has_value();
 }
 
@@ -157,10 +151,7 @@ asio::awaitable<void> runner::measure_zones() {
         auto read = [source](store::backfill_store& db) { return db.arrivals(source, zone_sample); };
         const auto arrivals = co_await pool_.run(std::move(read));
         if (!arrivals) co_return;
-        std::vector<arrival_sample> sample;
-        for (const auto& a : *arrivals)
-            sample.push_back({a.received_at, a.created_at});
-        const auto off = zone_error_of_arrivals(sample);
+        const auto off = zone_error_of_arrivals(*arrivals);
         if (!is_zone_error(off)) {
             zone_errors_.erase(source);
         } else if (zone_errors_.insert_or_assign(source, *off).second) {
@@ -277,7 +268,7 @@ asio::awaitable<outcome<void>> runner::do_sweep(const store::job& what) {
     // Day by day, so that what is behind us stays behind us whatever happens to the next.
     sweep_report sum;
     sum.over = over;
-    for (const auto& piece : cut(over, sweep_piece)) {
+    for (const auto& piece : cut(over, longest_piece)) {
         sweep_options options;
         options.go_on = [this, id = what.id](const sweep_report&) -> asio::awaitable<bool> {
             const auto found = at_work_.find(id);
@@ -362,12 +353,14 @@ std::vector<std::string> runner::all_sources() const {
 std::vector<std::string> runner::open_for_work() const {
     std::vector<std::string> out;
     for (const auto& [source, a] : accounts_) {
-        const auto state = states_.find(source);
-        const bool contradicted =
-            state != states_.end() && state->second.identity == store::identity_check::mismatch;
-        if (a.way->ready() && !contradicted) out.push_back(source);
+        if (a.way->ready() && !contradicted(source)) out.push_back(source);
     }
     return out;
+}
+
+bool runner::contradicted(const std::string& source) const {
+    const auto state = states_.find(source);
+    return state != states_.end() && state->second.identity == store::identity_check::mismatch;
 }
 
 double runner::random_share() {

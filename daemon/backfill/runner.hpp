@@ -72,6 +72,8 @@ private:
     [[nodiscard]] const account& account_of(const std::string& source) const;
     [[nodiscard]] std::vector<std::string> all_sources() const;
     [[nodiscard]] std::vector<std::string> open_for_work() const;
+    /// Whether ids in webhooks and in the API of this source have been found to differ.
+    [[nodiscard]] bool contradicted(const std::string& source) const;
     double random_share();
 
     template <class Query>

@@ -16,6 +16,9 @@ struct stretch {
     bool operator==(const stretch&) const = default;
 };
 
+/// A day: what is swept at once.
+inline constexpr std::chrono::hours longest_piece{24};
+
 /// Cuts a stretch into pieces of at most `longest`, the earliest first. Neighbours share a moment, since the
 /// vendor's filter may or may not include its bounds. Empty where the stretch ends before it begins.
 std::vector<stretch> cut(const stretch& whole, std::chrono::seconds longest);

@@ -13,7 +13,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::hours longest_piece{24};
 constexpr int page_attempts = 3;
 /// How often a piece is paged through again when calls seem to have slipped between its pages.
 constexpr int passes = 3;
@@ -21,13 +20,6 @@ constexpr int passes = 3;
 constexpr std::size_t fewest_for_zone = 3;
 /// So many pages in a row without a new call end the paging of a vendor that does not count its calls.
 constexpr std::size_t stale_pages = 3;
-
-std::chrono::sys_seconds floor_seconds(utc_time at) {
-    return std::chrono::floor<std::chrono::seconds>(at);
-}
-std::chrono::sys_seconds ceil_seconds(utc_time at) {
-    return std::chrono::ceil<std::chrono::seconds>(at);
-}
 
 void count_news(const examined& found, sweep_report& report) {
     for (const auto& one : found.fresh) {
@@ -40,6 +32,15 @@ void count_news(const examined& found, sweep_report& report) {
 }
 
 }  // namespace
+
+sources::call_filter calls_of(const stretch& over, std::size_t limit) {
+    sources::call_filter filter;
+    filter.from = std::chrono::floor<std::chrono::seconds>(over.from);
+    filter.to = std::chrono::ceil<std::chrono::seconds>(over.to);
+    filter.hidden_too = true;
+    filter.limit = limit;
+    return filter;
+}
 
 sweep_report& sweep_report::operator+=(const sweep_report& other) {
     calls += other.calls;
@@ -152,11 +153,7 @@ reconciler::task<reconciler::page_result> reconciler::sweep_page(
 }
 
 reconciler::task<sources::call_page> reconciler::fetch_page(stretch piece, std::size_t offset) {
-    sources::call_filter filter;
-    filter.from = floor_seconds(piece.from);
-    filter.to = ceil_seconds(piece.to);
-    filter.hidden_too = true;
-    filter.limit = how_.page_size;
+    auto filter = calls_of(piece, how_.page_size);
     filter.offset = offset;
     for (int attempt = 1;; ++attempt) {
         auto page = co_await api_.calls(filter);
@@ -192,10 +189,7 @@ reconciler::task<void> reconciler::await_suspects(sweeping& s) {
 
 reconciler::task<void> reconciler::finish_sweep(sweeping& s) {
     if (s.options.dry_run) {
-        std::set<std::int64_t> calls;
-        for (const auto& m : s.missing)
-            calls.insert(m.call_id);
-        s.report.gap_calls = calls.size();
+        s.report.gap_calls = count_calls(s.missing);
         s.report.unsettled = s.suspects.size();
         co_return outcome<void>{};
     }
@@ -210,7 +204,6 @@ reconciler::task<void> reconciler::finish_sweep(sweeping& s) {
     if (!s.zone_error) co_return outcome<void>{};
     auto remember = [source = source_, off = *s.zone_error, now = clock_.now()](store::backfill_store& db) {
         db.set_zone_error(source, off, now);
-        return true;
     };
     const auto remembered = co_await ask_store(std::move(remember));
     if (!remembered) co_return remembered.error();

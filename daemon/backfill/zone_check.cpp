@@ -34,7 +34,7 @@ seconds whole(microseconds bound, seconds step) {
 
 }  // namespace
 
-std::optional<seconds> zone_error_of_arrivals(const std::vector<arrival_sample>& webhooks) {
+std::optional<seconds> zone_error_of_arrivals(const std::vector<store::arrival>& webhooks) {
     if (webhooks.size() < fewest_arrivals) return {};
     std::vector<microseconds> lags;
     lags.reserve(webhooks.size());

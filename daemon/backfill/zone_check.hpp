@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "store/backfill_store.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -14,11 +16,10 @@ namespace callhook::backfill {
 
 /// What the arrival of webhooks tells: they come moments after the call that they tell of was made. Empty
 /// where there are fewer than five, or where they came too scattered to tell.
-struct arrival_sample {
-    utc_time received_at{};
-    utc_time created_at{};
-};
-std::optional<std::chrono::seconds> zone_error_of_arrivals(const std::vector<arrival_sample>& webhooks);
+std::optional<std::chrono::seconds> zone_error_of_arrivals(const std::vector<store::arrival>& webhooks);
+
+/// How many of the latest webhooks are enough to tell.
+inline constexpr std::size_t zone_sample = 200;
 
 /// What the API's time filter tells: its bounds are instants, so the calls that it gives for [from, to] lie
 /// between them. Zero where nothing contradicts, else the least whole hours, or quarters, that explain what

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
+#include <vector>
 
 namespace callhook::log {
 
@@ -40,8 +44,22 @@ void set_level(level lowest);
 bool enabled(level l) noexcept;
 
 /// Writes a line: lower case, no full stop, the same words for the same happening (what varies goes into
-/// fields). Any thread.
+/// fields). Of warnings and errors in the same words only the first `repeats_kept` within `repeats_window`
+/// are written; the next line of the kind says in `left_out` how many were not. Any thread.
 void write(level l, std::string_view message, std::initializer_list<field> fields = {});
+
+inline constexpr std::size_t repeats_kept = 20;
+inline constexpr std::chrono::seconds repeats_window{60};
+
+/// Writes a line that is never left out: what is said once of each delivery. Any thread.
+void record(level l, std::string_view message, const std::vector<field>& fields);
+
+/// Says what was left out and whose window is over; with `all`, at the end, of every window. Call it now and
+/// then: the next line of the kind may never come. Any thread.
+void tell_left_out(bool all = false);
+
+/// How many warnings or errors there were since the start, written or not; 0 for other levels. Any thread.
+std::uint64_t count(level l) noexcept;
 
 inline void debug(std::string_view m, std::initializer_list<field> f = {}) {
     write(level::debug, m, f);

@@ -67,6 +67,11 @@ metric_histogram metrics_registry::histogram(
     return handle;
 }
 
+void metrics_registry::remove_gauge(const std::string& name, const labels& of) {
+    auto& family = impl_->family(prometheus::BuildGauge(), name, "");
+    family.Remove(&family.Add(to_map(of)));
+}
+
 std::string metrics_registry::render() const {
     return prometheus::TextSerializer{}.Serialize(impl_->registry.Collect());
 }

@@ -9,7 +9,7 @@ namespace callhook {
 
 /// The process's Prometheus metrics. Each `metric_*` is a handle to one series; handles are cheap to copy,
 /// live as long as the registry, and are safe from any thread. Label values come from a bounded set (source,
-/// event, result), never from a request.
+/// event, result, the name of something stored), never from a request.
 class metric_counter {
 public:
     void add(double by = 1) const;
@@ -54,6 +54,9 @@ public:
     metric_histogram histogram(
         const std::string& name, const std::string& help, std::vector<double> buckets, const labels& of = {}
     );
+
+    /// Ends a series, of something that is there no more; its handles must not be used again.
+    void remove_gauge(const std::string& name, const labels& of);
 
     /// Prometheus text exposition format 0.0.4.
     [[nodiscard]] std::string render() const;

@@ -12,6 +12,10 @@ namespace callhook {
 /// thread.
 std::optional<std::string> to_e164(std::string_view raw, const std::string& region);
 
+/// The same, quick for numbers that come again and again, such as those of a company's own people: each
+/// thread remembers some of the last ones.
+std::optional<std::string> to_e164_again(std::string_view raw, const std::string& region);
+
 /// Whether libphonenumber knows this ISO 3166 country code.
 bool is_known_region(const std::string& region);
 

@@ -2,6 +2,9 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <cstring>
+
 namespace callhook {
 
 namespace {
@@ -14,6 +17,10 @@ int hex_value(char c) noexcept {
     if (c >= '0' && c <= '9') return c - '0';
     c = lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool is_base64_digit(char c) noexcept {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
 }
 
 }  // namespace
@@ -50,6 +57,9 @@ std::string to_lower(std::string_view text) {
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool form) {
+    const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
+    if (has('\0')) return {};
+    if (!has('%') && !(form && has('+'))) return std::string{text};
     std::string out;
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -84,6 +94,33 @@ std::string percent_encode(std::string_view text) {
     return out;
 }
 
+bool is_utf8(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    for (std::size_t i = 0; i < text.size();) {
+        // Most text is ASCII, which shows in eight bytes at once.
+        if (std::uint64_t word = 0; text.size() - i >= sizeof word) {
+            std::memcpy(&word, text.data() + i, sizeof word);
+            if ((word & 0x8080808080808080) == 0) {
+                i += sizeof word;
+                continue;
+            }
+        }
+        const auto lead = byte(i++);
+        if (lead < 0x80) continue;
+        const std::size_t more = lead < 0xc2 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf5 ? 3 : 0;
+        if (more == 0 || text.size() - i < more) return false;
+        // The second byte has less room where all of it would be overlong, a surrogate or beyond U+10FFFF.
+        const auto low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        const auto high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        if (byte(i) < low || byte(i) > high) return false;
+        for (std::size_t n = 1; n < more; ++n) {
+            if ((byte(i + n) & 0xc0) != 0x80) return false;
+        }
+        i += more;
+    }
+    return true;
+}
+
 std::string escape_controls(std::string_view text, std::string_view keep) {
     static constexpr char digits[] = "0123456789abcdef";
     std::string out;
@@ -101,7 +138,12 @@ std::string escape_controls(std::string_view text, std::string_view keep) {
 }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-    if (text.empty() || text.size() % 4 != 0) return {};
+    if (text.empty()) return "";  // RFC 4648 section 10
+    if (text.size() % 4 != 0) return {};
+    // OpenSSL passes over blanks around the text and takes padding for zeros wherever it stands.
+    const auto padding = text.ends_with("==") ? 2U : text.ends_with('=') ? 1U : 0U;
+    const auto digits = text.substr(0, text.size() - padding);
+    if (!std::ranges::all_of(digits, is_base64_digit)) return {};
     std::string out(text.size() / 4 * 3, '\0');
     const int written = EVP_DecodeBlock(
         reinterpret_cast<unsigned char*>(out.data()),
@@ -109,8 +151,18 @@ std::optional<std::string> base64_decode(std::string_view text) {
         static_cast<int>(text.size())
     );
     if (written < 0) return {};
-    const auto padding = text.ends_with("==") ? 2U : text.ends_with('=') ? 1U : 0U;
     out.resize(static_cast<std::size_t>(written) - padding);
+    return out;
+}
+
+std::string base64_encode(std::string_view bytes) {
+    std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // the encoder ends with a NUL
+    const int written = EVP_EncodeBlock(
+        reinterpret_cast<unsigned char*>(out.data()),
+        reinterpret_cast<const unsigned char*>(bytes.data()),
+        static_cast<int>(bytes.size())
+    );
+    out.resize(static_cast<std::size_t>(written));
     return out;
 }
 

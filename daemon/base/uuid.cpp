@@ -2,15 +2,21 @@
 
 namespace callhook {
 
-std::string to_string(const uuid& id) {
+void append(std::string& out, const uuid& id) {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string out;
-    out.reserve(36);
+    char text[36];
+    char* at = text;
     for (std::size_t i = 0; i < id.bytes.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
-        out += digits[id.bytes[i] >> 4];
-        out += digits[id.bytes[i] & 15];
+        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+        *at++ = digits[id.bytes[i] >> 4];
+        *at++ = digits[id.bytes[i] & 15];
     }
+    out.append(text, sizeof text);
+}
+
+std::string to_string(const uuid& id) {
+    std::string out;
+    append(out, id);
     return out;
 }
 

@@ -21,6 +21,8 @@ struct uuid {
 
 /// The canonical 8-4-4-4-12 form in lower case.
 std::string to_string(const uuid& id);
+/// The same, at the end of a text.
+void append(std::string& out, const uuid& id);
 
 /// Reads the canonical form, in either case; nothing else.
 std::optional<uuid> parse_uuid(std::string_view text);

@@ -26,20 +26,26 @@ std::string render(const std::string& epoch, const store::event_row& event) {
     return out;
 }
 
-std::string render_batch(const std::string& epoch, const std::vector<store::event_row>& events) {
+void append_frame(std::string& out, const std::string& epoch, const store::event_row& event) {
+    out.append("id: ").append(epoch).append(".").append(padded(event.position)).append("\ndata: ");
+    append(out, epoch, event);
+    out += "\n\n";
+}
+
+std::string render_batch(const std::string& epoch, const std::vector<shared_event>& events) {
     std::string out = "[";
     for (const auto& event : events) {
         if (out.size() > 1) out += ',';
-        append(out, epoch, event);
+        append(out, epoch, *event);
     }
     out += ']';
     return out;
 }
 
-std::string render_lines(const std::string& epoch, const std::vector<store::event_row>& events) {
+std::string render_lines(const std::string& epoch, const std::vector<shared_event>& events) {
     std::string out;
     for (const auto& event : events) {
-        append(out, epoch, event);
+        append(out, epoch, *event);
         out += '\n';
     }
     return out;

@@ -43,24 +43,25 @@ result<cursor> resolve_cursor(std::string_view text, const store::feed_head& hea
     if (!position || !is_epoch(text.substr(0, dot))) {
         return error{
             errc::invalid_input,
-            "lastEventId is not an event id of this feed; take one from an event, or 0 or $",
+            "this is not an event id of this feed; take one from an event, or 0 or $",
             ""};
     }
     if (text.substr(0, dot) != head.epoch) {
         return error{
             errc::gone,
             "this id belongs to another epoch of the feed: its history may have been rewritten; start over "
-            "with lastEventId=0",
+            "from the beginning, 0",
             ""};
     }
     if (*position < head.floor) {
-        return error{errc::gone, "the events after this id have expired; start over with lastEventId=0", ""};
+        return error{
+            errc::gone, "the events after this id have expired; start over from the beginning, 0", ""};
     }
     if (*position > head.position) {
         return error{
             errc::conflict,
-            "this id is ahead of the feed: the feed has lost events that were read before; start over with "
-            "lastEventId=0",
+            "this id is ahead of the feed: the feed has lost events that were read before; start over from "
+            "the beginning, 0",
             ""};
     }
     return cursor{head.epoch, *position};

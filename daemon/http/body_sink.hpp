@@ -21,8 +21,9 @@ struct body_budget {
 /// what it allocates to the budget until it goes. Loop thread; the budget outlives it.
 class body_sink {
 public:
-    /// What is reserved at most before bytes arrive, whatever the client announces.
-    static constexpr std::size_t first_reserve = 64 * 1024;
+    /// What is reserved at most before bytes arrive, whatever the client announces: so little that as many
+    /// connections as there are by default cannot use up the budget by announcing bodies that never come.
+    static constexpr std::size_t first_reserve = 16 * 1024;
 
     explicit body_sink(body_budget& budget) : budget_{budget} {}
     body_sink(const body_sink&) = delete;

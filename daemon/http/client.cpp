@@ -5,13 +5,10 @@
 #include "http/client_connection.hpp"
 #include "http/client_origin.hpp"
 #include "http/client_request.hpp"
-
-#include <boost/asio/ssl/context.hpp>
-#include <openssl/ssl.h>
+#include "http/tls_trust_state.hpp"
 
 #include <algorithm>
 #include <deque>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -24,28 +21,6 @@ namespace {
 
 using time_point = client_connection::time_point;
 
-/// What every TLS connection of a client shares: versions, options and whom to trust.
-asio::ssl::context make_tls(const std::string& ca_file) {
-    asio::ssl::context tls{asio::ssl::context::tls_client};
-    auto* const native = tls.native_handle();
-    SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-    SSL_CTX_set_options(native, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    tls.set_verify_mode(asio::ssl::verify_peer);
-    boost::system::error_code failure;
-    if (ca_file.empty()) {
-        tls.set_default_verify_paths(failure);
-    } else {
-        tls.load_verify_file(ca_file, failure);
-    }
-    if (failure) {
-        const auto whose = ca_file.empty() ? "the system" : "the file " + ca_file;
-        throw bad_result{error{
-            errc::mismatch,
-            "cannot load the certificate authorities of " + whose + ": " + failure.message()}};
-    }
-    return tls;
-}
-
 }  // namespace
 
 /// What the client and its requests under way share; the last of them lets go. Loop thread.
@@ -56,7 +31,8 @@ public:
         if (!is_host(settings_.origin.host))
             throw bad_result{
                 error{errc::mismatch, "the host of a client is neither a name nor an IP address"}};
-        if (settings_.origin.tls) tls_.emplace(make_tls(settings_.ca_file));
+        if (!settings_.origin.tls) return;
+        trust_ = settings_.trust ? settings_.trust : std::make_shared<tls_trust>(settings_.ca_file);
     }
 
     static awaitable<result<client_response>> send(
@@ -98,9 +74,9 @@ private:
 
     asio::any_io_executor executor_;
     client_settings settings_;
-    std::optional<asio::ssl::context> tls_;
-    std::deque<connection_ptr> idle_;    ///< the one used last is at the back
-    std::set<client_connection*> busy_;  ///< those of requests under way
+    std::shared_ptr<const tls_trust> trust_;  ///< null without TLS
+    std::deque<connection_ptr> idle_;         ///< the one used last is at the back
+    std::set<client_connection*> busy_;       ///< those of requests under way
     bool closed_ = false;
 };
 
@@ -110,7 +86,7 @@ awaitable<result<client_response>> client::core::send(
     const auto& settings = self->settings_;
     const auto wire = wire_request(what, settings.origin, settings.max_idle > 0);
     if (wire.has_error()) co_return wire.error();
-    const answer_reader::bounds bounds{settings.max_header, settings.max_body};
+    const answer_reader::bounds bounds{settings.max_header, settings.max_body, settings.truncate_body};
 
     for (bool again = false;; again = true) {
         if (self->closed_) co_return self->refused(errc::cancelled, "the client is closed");
@@ -119,8 +95,10 @@ awaitable<result<client_response>> client::core::send(
         auto connection = again ? nullptr : self->take_idle();
         const bool kept = connection != nullptr;
         if (!kept) {
-            auto* const tls = self->tls_ ? &*self->tls_ : nullptr;
-            connection = std::make_shared<client_connection>(self->executor_, settings.origin, tls);
+            auto* const tls = self->trust_ ? &self->trust_->inner() : nullptr;
+            connection = std::make_shared<client_connection>(
+                self->executor_, settings.origin, tls, settings.may_connect
+            );
         }
         const occupation here{*self, connection.get()};
         if (!kept) {
@@ -135,7 +113,7 @@ awaitable<result<client_response>> client::core::send(
         }
         // The server may have closed a kept connection in the very moment in which it was used.
         const bool stale = kept && !answer.begun() && ended.error().code == errc::unavailable;
-        if (!stale || !is_repeatable(what.method)) co_return ended.error();
+        if (!stale || !(what.repeatable || is_repeatable(what.method))) co_return ended.error();
     }
 }
 

@@ -1,6 +1,7 @@
 #include "http/client_answer.hpp"
 
 #include "base/text.hpp"
+#include "http/parser.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
@@ -49,6 +50,8 @@ public:
 
     /// Takes body bytes from the front of `received` and says how many in `taken`.
     progress parse_body(std::string_view received, std::size_t& taken) {
+        taken = 0;
+        if (start_.may_be_cut(received)) return progress::more;
         eager(true);
         error_code failure;
         taken = put({received.data(), received.size()}, failure);
@@ -81,8 +84,9 @@ private:
     void on_header_impl(error_code&) override { head_done_ = true; }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(text body, error_code&) override { return body.size(); }
-    void on_chunk_header_impl(std::uint64_t, text, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, text body, error_code&) override {
+    void on_chunk_header_impl(std::uint64_t size, text, error_code&) override { start_.header(size); }
+    std::size_t on_chunk_body_impl(std::uint64_t remain, text body, error_code&) override {
+        start_.body(remain, body.size());
         into_.body.append(body.data(), body.size());
         return body.size();
     }
@@ -91,6 +95,7 @@ private:
     void on_trailer_field_impl(beast_http::field, text, text, error_code&) {}
 
     client_response& into_;
+    chunk_start start_{};
     int version_ = 0;
     bool head_done_ = false;
 };
@@ -156,13 +161,13 @@ result<void> answer_reader::begin_body() {
         body_end_ = body_end::none;
     } else if (parser_->chunked()) {
         body_end_ = body_end::last_chunk;
-        parser_->limit_body(limits_.max_body);
+        if (!limits_.truncate) parser_->limit_body(limits_.max_body);
         // Framing counts too, or chunk extensions and chunks of one byte could go on for ever.
         framing_left_ = 2 * limits_.max_body + 64 * 1024;
     } else if (length) {
-        if (*length > limits_.max_body) return body_too_large();
         body_end_ = body_end::length;
         length_ = *length;
+        if (length_ > limits_.max_body && !limits_.truncate) return end_at_limit().error();
         answer_.body.reserve(std::min(static_cast<std::size_t>(length_), first_reserve));
     } else {
         body_end_ = body_end::connection;
@@ -180,14 +185,15 @@ result<bool> answer_reader::take_body() {
             const auto size = std::min(missing, pending_.size());
             body.append(pending_, 0, size);
             pending_.erase(0, size);
+            if (length_ > limits_.max_body && body.size() >= limits_.max_body) return end_at_limit();
             return size == missing;
         }
         case body_end::last_chunk:
             return take_chunks();
         case body_end::connection:
-            if (body.size() + pending_.size() > limits_.max_body) return body_too_large();
             body.append(pending_);
             pending_.clear();
+            if (body.size() > limits_.max_body) return end_at_limit();
             return false;
     }
     return false;
@@ -198,17 +204,19 @@ result<bool> answer_reader::take_chunks() {
     std::size_t taken = 0;
     const auto progress = parser_->parse_body(pending_, taken);
     pending_.erase(0, taken);
+    if (progress == parser::progress::too_large || answer_.body.size() > limits_.max_body)
+        return end_at_limit();
     switch (progress) {
         case parser::progress::done:
             return true;
         case parser::progress::too_large:
-            return body_too_large();
+            break;
         case parser::progress::malformed:
             return no_http("its chunks are malformed");
         case parser::progress::more:
             break;
     }
-    if (taken > framing_left_) return body_too_large();
+    if (taken > framing_left_) return end_at_limit();
     framing_left_ -= taken;
     if (pending_.size() >= chunk_line_limit) return no_http("the header of a chunk is too long");
     return false;
@@ -239,16 +247,23 @@ result<void> answer_reader::end(bool clean) const {
 }
 
 bool answer_reader::reusable() const {
-    return body_end_ != body_end::connection && !surplus_ && parser_->version_11() && !parser_->closes();
+    return body_end_ != body_end::connection && !surplus_ && !truncated_ && parser_->version_11() &&
+           !parser_->closes();
 }
 
 client_response answer_reader::release() {
     return std::move(answer_);
 }
 
-error answer_reader::body_too_large() const {
-    return error{
-        errc::overloaded, "the answer's body is larger than " + std::to_string(limits_.max_body) + " bytes"};
+/// The body is larger than is taken: an error, or the answer's end.
+result<bool> answer_reader::end_at_limit() {
+    const auto limit = limits_.max_body;
+    if (!limits_.truncate)
+        return error{
+            errc::overloaded, "the answer's body is larger than " + std::to_string(limit) + " bytes"};
+    if (answer_.body.size() > limit) answer_.body.resize(limit);
+    truncated_ = true;
+    return true;
 }
 
 }  // namespace callhook::http

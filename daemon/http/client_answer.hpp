@@ -20,6 +20,7 @@ public:
     struct bounds {
         std::size_t max_header = 0;  ///< status line and fields
         std::size_t max_body = 0;    ///< after removing chunk framing
+        bool truncate = false;       ///< a larger body ends there and is no error
     };
 
     /// `to_head`: the request was a HEAD, whose answer ends with its header.
@@ -53,13 +54,14 @@ private:
     result<void> begin_body();
     result<bool> take_body();
     result<bool> take_chunks();
-    [[nodiscard]] error body_too_large() const;
+    result<bool> end_at_limit();
 
     bounds limits_;
     bool to_head_;
     bool begun_ = false;
     bool head_done_ = false;
-    bool surplus_ = false;  ///< bytes came after the answer
+    bool surplus_ = false;    ///< bytes came after the answer
+    bool truncated_ = false;  ///< bytes of the answer were not taken
     unsigned interim_ = 0;
     body_end body_end_ = body_end::none;
     std::uint64_t length_ = 0;

@@ -1,6 +1,8 @@
 #include "http/client_connection.hpp"
 
 #include "http/client_origin.hpp"
+#include "http/name_lookup.hpp"
+#include "http/tls_trust_state.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -29,23 +31,21 @@ constexpr std::size_t max_addresses = 8;
 
 }  // namespace
 
-/// A name being looked up. It is shared with the system's lookup, which nothing can hurry: where that hangs,
-/// this waits for it in the connection's stead.
-struct client_connection::name_lookup {
-    explicit name_lookup(const asio::any_io_executor& executor)
-        : resolver{executor}, gate{executor, time_point::max()} {}
+/// What a lookup of the name comes to.
+struct client_connection::looked_up {
+    explicit looked_up(const asio::any_io_executor& executor) : gate{executor, time_point::max()} {}
 
-    tcp::resolver resolver;
     asio::steady_timer gate;  ///< never expires; cancelling it is the signal
-    bool done = false;
-    boost::system::error_code failure{};
-    std::vector<tcp::endpoint> addresses{};
+    std::optional<name_answer> answer{};
 };
 
 client_connection::client_connection(
-    const asio::any_io_executor& executor, const origin& where, asio::ssl::context* tls
+    const asio::any_io_executor& executor,
+    const origin& where,
+    tls_trust::state* tls,
+    std::function<bool(const asio::ip::address&)> may_connect
 )
-    : origin_{where}, tls_{tls}, socket_{executor}, timer_{executor} {}
+    : origin_{where}, may_connect_{std::move(may_connect)}, tls_{tls}, socket_{executor}, timer_{executor} {}
 
 awaitable<result<void>> client_connection::open(time_point until) {
     expect_by(until);
@@ -65,26 +65,28 @@ awaitable<result<std::vector<client_connection::tcp::endpoint>>> client_connecti
         std::vector<tcp::endpoint> one{tcp::endpoint{address, origin_.port}};
         co_return one;
     }
-    const auto lookup = std::make_shared<name_lookup>(socket_.get_executor());
-    lookup_ = lookup;
-    auto found = [lookup](const boost::system::error_code& failure, const tcp::resolver::results_type& all) {
-        lookup->done = true;
-        lookup->failure = failure;
-        for (const auto& one : all)
-            lookup->addresses.push_back(one.endpoint());
-        lookup->gate.cancel();
+    const auto found = std::make_shared<looked_up>(socket_.get_executor());
+    lookup_ = found;
+    auto take = [found](name_answer answer) {
+        found->answer = std::move(answer);
+        found->gate.cancel();
     };
-    lookup->resolver.async_resolve(
-        origin_.host, std::to_string(origin_.port), tcp::resolver::numeric_service, std::move(found)
-    );
-    co_await lookup->gate.async_wait(as_tuple);
-    lookup->resolver.cancel();
-    if (ended_here() || !lookup->done) co_return failed(asio::error::operation_aborted);
-    if (lookup->failure) co_return failed(lookup->failure);
-    co_return std::move(lookup->addresses);
+    const name_lookup lookup{origin_.host, socket_.get_executor(), std::move(take)};
+    co_await found->gate.async_wait(as_tuple);
+    if (ended_here() || !found->answer) co_return failed(asio::error::operation_aborted);
+    if (found->answer->failure) co_return failed(found->answer->failure);
+    std::vector<tcp::endpoint> all;
+    for (const auto& address : found->answer->addresses)
+        all.emplace_back(address, origin_.port);
+    co_return all;
 }
 
 awaitable<result<void>> client_connection::connect(std::vector<tcp::endpoint> addresses, time_point until) {
+    if (may_connect_ && !addresses.empty()) {
+        step_ = "address";
+        std::erase_if(addresses, [this](const tcp::endpoint& one) { return !may_connect_(one.address()); });
+        if (addresses.empty()) co_return fault(errc::unavailable, "none that may be called");
+    }
     step_ = "connect";
     const auto count = std::min(addresses.size(), max_addresses);
     auto last = fault(errc::unavailable, "the name has no address");
@@ -92,7 +94,6 @@ awaitable<result<void>> client_connection::connect(std::vector<tcp::endpoint> ad
         const auto now = std::chrono::steady_clock::now();
         const auto left = until - now;
         if (i > 0 && left.count() <= 0) co_return fault(errc::timed_out, "timed out");
-        // A later rule about which addresses may be called belongs right here.
         boost::system::error_code ignored;
         socket_.close(ignored);
         late_ = false;
@@ -110,11 +111,13 @@ awaitable<result<void>> client_connection::connect(std::vector<tcp::endpoint> ad
 
 awaitable<result<void>> client_connection::shake_hands() {
     step_ = "TLS handshake";
-    auto& stream = secured_.emplace(socket_, *tls_);
+    auto& stream = secured_.emplace(socket_, tls_->tls);
     auto* const ssl = stream.native_handle();
     // OpenSSL's own check of the name, which beside Asio's tells apart why a certificate was refused.
     bool prepared = false;
-    if (is_ip_address(origin_.host)) {
+    if (!tls_->checks_names) {
+        prepared = true;
+    } else if (is_ip_address(origin_.host)) {
         prepared = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), origin_.host.c_str()) == 1;
     } else {
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -2,17 +2,18 @@
 
 #include "base/result.hpp"
 #include "http/client.hpp"
+#include "http/tls_trust.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,14 +40,17 @@ public:
         std::string detail{};      ///< how it ended, for the log
     };
 
-    /// `tls` is null for plain HTTP and outlives the connection.
+    /// `tls` is null for plain HTTP and outlives the connection; `may_connect` as in client_settings.
     client_connection(
-        const boost::asio::any_io_executor& executor, const origin& where, boost::asio::ssl::context* tls
+        const boost::asio::any_io_executor& executor,
+        const origin& where,
+        tls_trust::state* tls,
+        std::function<bool(const boost::asio::ip::address&)> may_connect
     );
 
-    /// Finds the name's addresses, connects to the first that takes it and makes sure of the peer, all by
-    /// `until`. Each address gets an equal share of the time that is left, so that a silent one does not
-    /// hide the next. Once.
+    /// Finds the name's addresses, connects to the first allowed one that takes it and makes sure of the
+    /// peer, all by `until`. Each address gets an equal share of the time that is left, so that a silent one
+    /// does not hide the next. Once.
     boost::asio::awaitable<result<void>> open(time_point until);
 
     /// From now on, whatever waits must end by then.
@@ -70,7 +74,7 @@ public:
 
 private:
     using tcp = boost::asio::ip::tcp;
-    struct name_lookup;
+    struct looked_up;
 
     boost::asio::awaitable<result<std::vector<tcp::endpoint>>> find_addresses();
     boost::asio::awaitable<result<void>> connect(std::vector<tcp::endpoint> addresses, time_point until);
@@ -81,13 +85,14 @@ private:
     [[nodiscard]] error failed(const boost::system::error_code& failure) const;
 
     origin origin_;
-    boost::asio::ssl::context* tls_;
+    std::function<bool(const boost::asio::ip::address&)> may_connect_;
+    tls_trust::state* tls_;
     tcp::socket socket_;
     std::optional<boost::asio::ssl::stream<tcp::socket&>>
         secured_;  ///< over `socket_`, from the handshake on
     boost::asio::steady_timer timer_;
     time_point deadline_ = time_point::max();
-    std::weak_ptr<name_lookup> lookup_;
+    std::weak_ptr<looked_up> lookup_;
     const char* step_ = "name";
     bool late_ = false;  ///< closed because of the deadline
     bool cut_ = false;

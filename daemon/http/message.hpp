@@ -86,7 +86,7 @@ struct response {
     bool close = false;  ///< close the connection after this answer
     /// When set, `body` is ignored and this writes the body (chunked on HTTP/1.1, up to the end of the
     /// connection on 1.0). It must own or outlive-guarantee all that it captures; returning ends the body, an
-    /// exception cuts the connection.
+    /// exception cuts the connection. A client that closes its side has gone: the stream is cancelled.
     std::function<boost::asio::awaitable<void>(body_stream&)> stream{};
 };
 

@@ -28,6 +28,8 @@ bool request_parser::parse_head(std::string_view block) {
 }
 
 request_parser::progress request_parser::parse_body(std::string_view received, std::size_t& taken) {
+    taken = 0;
+    if (start_.may_be_cut(received)) return progress::more;
     eager(true);
     error_code failure;
     taken = put({received.data(), received.size()}, failure);
@@ -54,7 +56,8 @@ void request_parser::on_field_impl(field_id, text name, text value, error_code&)
     head_.fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
 }
 
-std::size_t request_parser::on_chunk_body_impl(std::uint64_t, text body, error_code& failure) {
+std::size_t request_parser::on_chunk_body_impl(std::uint64_t remain, text body, error_code& failure) {
+    start_.body(remain, body.size());
     if (!sink_.append({body.data(), body.size()})) {
         failure = boost::system::errc::make_error_code(boost::system::errc::not_enough_memory);
     }

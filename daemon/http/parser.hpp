@@ -11,6 +11,23 @@
 
 namespace callhook::http {
 
+/// Says when a chunked body must wait for more bytes before Beast is asked: once that has seen the size of a
+/// last chunk it asserts that the chunk's shortest form, `0` and two line ends, is there, so a peer that
+/// sends a byte at a time would end a daemon that was built with assertions. What begins a chunk is never the
+/// end of less.
+class chunk_start {
+public:
+    void header(std::uint64_t size) noexcept { within_ = size > 0; }
+    void body(std::uint64_t remain, std::size_t size) noexcept { within_ = size < remain; }
+
+    [[nodiscard]] bool may_be_cut(std::string_view received) const noexcept {
+        return !within_ && received.size() < 5 && received.starts_with('0');
+    }
+
+private:
+    bool within_ = false;  ///< a chunk whose data is not all there
+};
+
 /// Beast's parser, writing straight into our own request. Private to this folder. One message each.
 ///
 /// Fields that come after the header section (trailers) are dropped. A body is fed through it only when it is
@@ -53,7 +70,7 @@ private:
     void on_header_impl(error_code&) override { head_done_ = true; }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(text body, error_code&) override { return body.size(); }
-    void on_chunk_header_impl(std::uint64_t, text, error_code&) override {}
+    void on_chunk_header_impl(std::uint64_t size, text, error_code&) override { start_.header(size); }
     std::size_t on_chunk_body_impl(std::uint64_t remain, text body, error_code&) override;
     void on_finish_impl(error_code&) override {}
     // Later Beasts have a function of its own for trailers; here it overrides nothing.
@@ -61,6 +78,7 @@ private:
 
     request_head& head_;
     body_sink& sink_;
+    chunk_start start_{};
     bool head_done_ = false;
 };
 

@@ -15,6 +15,8 @@ result<query_parameters> query_parameters::parse(std::string_view query) {
         auto name = percent_decode(part.substr(0, equals), true);
         auto value = percent_decode(equals == std::string_view::npos ? "" : part.substr(equals + 1), true);
         if (!name || !value) return error{errc::invalid_input, "the query holds a broken percent escape"};
+        if (!is_utf8(*name) || !is_utf8(*value))
+            return error{errc::invalid_input, "the query holds bytes that are not UTF-8"};
         parsed.parameters_.push_back({std::move(*name), std::move(*value)});
     }
     return parsed;

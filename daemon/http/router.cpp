@@ -54,10 +54,11 @@ bool router::matches(const group& candidate, const std::vector<std::string_view>
 bool router::capture(
     const group& matched, const std::vector<std::string_view>& path, std::vector<field>& into
 ) {
+    into.reserve(path.size());
     for (std::size_t i = 0; i < path.size(); ++i) {
         if (!matched.segments[i].captures) continue;
         auto value = percent_decode(path[i]);
-        if (!value || *value == "." || *value == "..") return false;
+        if (!value || *value == "." || *value == ".." || !is_utf8(*value)) return false;
         into.push_back({matched.segments[i].text, std::move(*value)});
     }
     return true;

@@ -2,6 +2,7 @@
 
 #include "http/endpoint.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,8 +35,8 @@ public:
     /// already: a mistake in the program, not in its input.
     void add(std::string_view method, std::string_view pattern, std::shared_ptr<endpoint> target);
 
-    /// `path` is raw. A parameter with a broken escape, a NUL, or that is a dot segment gives 404. HEAD goes
-    /// to GET's endpoint unless it has its own.
+    /// `path` is raw. A parameter with a broken escape, a NUL or bytes that are not UTF-8, or that is a dot
+    /// segment, gives 404. HEAD goes to GET's endpoint unless it has its own.
     [[nodiscard]] match_result match(std::string_view method, std::string_view path) const;
 
     /// Every method and pattern as added (HEAD is implied by GET), sorted by pattern.
@@ -65,5 +66,10 @@ private:
     // Shared pointers, so that the patterns handed out as views stay put while routes are added.
     std::vector<std::shared_ptr<group>> groups_;
 };
+
+/// Puts a route of somebody else's into a router, with whatever has to stand before it: how a room adds
+/// routes without knowing who may use them.
+using route_adder =
+    std::function<void(std::string_view method, std::string_view pattern, std::shared_ptr<endpoint> target)>;
 
 }  // namespace callhook::http

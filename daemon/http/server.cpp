@@ -27,6 +27,9 @@ std::uint16_t server::port() const {
 void server::start() {
     core_->start();
 }
+void server::use_tls(std::shared_ptr<const tls_identity> identity) {
+    core_->use_tls(std::move(identity));
+}
 std::size_t server::connections() const {
     return core_->open();
 }

@@ -24,8 +24,13 @@ namespace {
 
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds accept_pause{100};
-/// Connections beyond the cap that are told so; the ones beyond these are closed without a word.
-constexpr std::size_t refusals_at_once = 64;
+/// How long who waits for want of a descriptor is left to wait: some may become free.
+constexpr std::chrono::seconds shortage_patience{1};
+/// Connections taken before the loop turns to those that are open.
+constexpr int accepted_at_once = 64;
+/// Connections sent away before the loop turns to those that are open.
+constexpr int sent_away_at_once = 64;
+constexpr std::chrono::minutes refusals_told_every{1};
 
 constexpr std::array reasons{
     "framing",
@@ -36,18 +41,22 @@ constexpr std::array reasons{
     "body_too_large",
     "expectation",
     "refused",
+    "too_many_requests",
     "body_framing",
     "body_timeout",
     "body_budget",
     "handler_error",
     "handler_timeout",
     "too_many_connections",
+    "too_many_of_address",
     "accept_error",
+    "tls",
 };
 static_assert(reasons.size() == static_cast<std::size_t>(rejection::count_));
 
 std::chrono::milliseconds tick_for(const limits& l) {
-    auto shortest = std::min({l.header_timeout, l.body_timeout, l.idle_timeout, l.write_timeout, l.linger});
+    auto shortest =
+        std::min({l.header_timeout, l.body_timeout, l.idle_timeout, l.write_timeout, l.linger, l.lame_duck});
     if (l.handler_timeout.count() > 0) shortest = std::min(shortest, l.handler_timeout);
     return std::clamp(shortest / 4, std::chrono::milliseconds{5}, std::chrono::milliseconds{250});
 }
@@ -65,7 +74,14 @@ std::string address_of(const tcp::endpoint& peer) {
 server::core::core(
     asio::io_context& loop, server_settings settings, const router& routes, metrics_registry& metrics
 )
-    : settings_{std::move(settings)}, routes_{routes}, acceptor_{loop}, tick_{loop} {
+    : settings_{std::move(settings)},
+      routes_{routes},
+      acceptor_{loop},
+      tick_{loop},
+      gate_{
+          {settings_.limits.max_connections, settings_.limits.max_connections_per_address},
+          settings_.uncounted},
+      metrics_{metrics} {
     budget_.limit = settings_.limits.max_inflight_body_bytes;
     tick_length_ = tick_for(settings_.limits);
     connections_ = metrics.gauge(
@@ -78,6 +94,25 @@ server::core::core(
             {{"listener", settings_.name}, {"reason", reasons[i]}}
         );
     }
+    show_expiry();
+}
+
+void server::core::use_tls(std::shared_ptr<const tls_identity> identity) {
+    settings_.tls = std::move(identity);
+    show_expiry();
+}
+
+/// The metric is there from the first certificate on: 0 would look like one that has expired.
+void server::core::show_expiry() {
+    if (!settings_.tls || orphaned_) return;
+    const auto ends = settings_.tls->expires_at().time_since_epoch();
+    metrics_
+        .gauge(
+            "callhook_tls_certificate_expiry_timestamp_seconds",
+            "When the first of a listener's TLS certificates ends",
+            {{"listener", settings_.name}}
+        )
+        .set(std::chrono::duration<double>(ends).count());
 }
 
 void server::core::start() {
@@ -89,22 +124,28 @@ void server::core::start() {
 
 awaitable<void> server::core::accept_loop() {
     const auto self = shared_from_this();
-    bool failing = false;
+    std::optional<time_point> failing;
+    boost::system::error_code ignored;
+    acceptor_.non_blocking(true, ignored);
     while (!stopping_) {
         tcp_socket socket{executor()};
         tcp::endpoint peer;
         const auto [failure] = co_await acceptor_.async_accept(socket, peer, as_tuple);
         if (!failure) {
-            failing = false;
+            failing.reset();
             adopt(std::move(socket), peer);
+            accept_waiting();
             continue;
         }
         if (stopping_ || failure == asio::error::connection_aborted) continue;
         // Out of descriptors or memory, most likely: what is open goes on, and in a moment there may be room.
         count(rejection::accept_error);
-        if (!std::exchange(failing, true)) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!failing) {
+            failing = now;
             log::warn("cannot accept connections", {{"listener", name()}, {"reason", failure.message()}});
         }
+        if (now - *failing >= shortage_patience && send_some_away()) continue;
         steady_timer pause{executor(), accept_pause};
         co_await pause.async_wait(as_tuple);
     }
@@ -113,20 +154,65 @@ awaitable<void> server::core::accept_loop() {
     notify_if_ended();
 }
 
+/// One at a time would be one in each turn of the loop, and where the loop is busy a turn is long.
+void server::core::accept_waiting() {
+    boost::system::error_code failure;
+    for (int i = 1; i < accepted_at_once; ++i) {
+        tcp_socket socket{executor()};
+        tcp::endpoint peer;
+        acceptor_.accept(socket, peer, failure);
+        if (failure) return;
+        adopt(std::move(socket), peer);
+    }
+}
+
 void server::core::adopt(tcp_socket socket, const tcp::endpoint& peer) {
     boost::system::error_code failure;
     socket.set_option(tcp::no_delay{true}, failure);
     socket.non_blocking(true, failure);
     if (failure) return;
-    const auto open = sessions_.size();
-    const bool refused = open >= settings_.limits.max_connections;
-    if (refused) count(rejection::too_many_connections);
-    if (open >= settings_.limits.max_connections + refusals_at_once) return;
     try {
-        std::make_shared<session>(shared_from_this(), std::move(socket), address_of(peer))->start(refused);
+        auto place = gate_.enter(peer.address());
+        const auto what = place.what();
+        if (what != entry::served) {
+            const bool of_address = what == entry::crowded_by_address;
+            count(of_address ? rejection::too_many_of_address : rejection::too_many_connections);
+            tell_of_refusals();
+        }
+        // Saying no in TLS would take a handshake, which is dear.
+        if (what != entry::served && (!place.told() || settings_.tls)) return;
+        const auto made = std::make_shared<session>(
+            shared_from_this(), std::move(socket), address_of(peer), std::move(place), settings_.tls
+        );
+        made->start(what != entry::served);
     } catch (const std::bad_alloc&) {
         count(rejection::accept_error);
     }
+}
+
+/// With the spare descriptor, connections that have waited for another one to become free are taken and
+/// closed, so that they learn of it. Whether there were any.
+bool server::core::send_some_away() {
+    int sent = 0;
+    spare_.give();
+    for (boost::system::error_code failure; sent < sent_away_at_once; ++sent) {
+        tcp_socket socket{executor()};
+        acceptor_.accept(socket, failure);
+        if (failure) break;
+        count(rejection::too_many_connections);
+    }
+    spare_.take();
+    return sent > 0;
+}
+
+/// An operator should not have to look at metrics to learn that somebody was turned away.
+void server::core::tell_of_refusals() {
+    const auto now = std::chrono::steady_clock::now();
+    if (told_of_refusals_ && now - *told_of_refusals_ < refusals_told_every) return;
+    told_of_refusals_ = now;
+    log::warn(
+        "connections are refused", {{"listener", name()}, {"hint", "see callhook_http_rejected_total"}}
+    );
 }
 
 awaitable<void> server::core::watch_deadlines() {

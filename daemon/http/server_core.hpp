@@ -1,7 +1,9 @@
 #pragma once
 
 #include "http/body_sink.hpp"
+#include "http/connection_gate.hpp"
 #include "http/server.hpp"
+#include "http/spare_descriptor.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -15,6 +17,7 @@
 #include <ctime>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,13 +46,16 @@ enum class rejection {
     body_too_large,
     expectation,
     refused,
+    too_many_requests,
     body_framing,
     body_timeout,
     body_budget,
     handler_error,
     handler_timeout,
     too_many_connections,
+    too_many_of_address,
     accept_error,
+    tls,
     count_
 };
 
@@ -67,6 +73,7 @@ public:
     result<void> listen_on(int descriptor);
     [[nodiscard]] std::uint16_t port() const;
     void start();
+    void use_tls(std::shared_ptr<const tls_identity> identity);
     boost::asio::awaitable<void> stop(time_point deadline);
 
     /// The server object goes: cut everything, touch the metrics no more.
@@ -93,8 +100,13 @@ private:
     boost::asio::awaitable<void> accept_loop();
     boost::asio::awaitable<void> watch_deadlines();
     boost::asio::awaitable<void> wait_until_ended(time_point deadline);
+    void bound_buffers();
     result<void> describe(std::string_view step, const boost::system::error_code& failure) const;
+    void accept_waiting();
     void adopt(tcp_socket socket, const boost::asio::ip::tcp::endpoint& peer);
+    bool send_some_away();
+    void tell_of_refusals();
+    void show_expiry();
     void begin_stop();
     void notify_if_ended();
     [[nodiscard]] std::vector<std::shared_ptr<session>> all() const;
@@ -102,17 +114,21 @@ private:
     server_settings settings_;
     const router& routes_;
     tcp_acceptor acceptor_;
+    spare_descriptor spare_;
     steady_timer tick_;
     std::chrono::milliseconds tick_length_;
+    connection_gate gate_;
     std::list<session*> sessions_;
     std::vector<steady_timer*> waiting_;  ///< the stop calls that wait for the end
     std::size_t tasks_ = 0;               ///< own coroutines that run
     body_budget budget_;
+    metrics_registry& metrics_;
     metric_gauge connections_;
     std::array<metric_counter, static_cast<std::size_t>(rejection::count_)> rejected_;
     std::string scratch_;
     std::string date_;
     std::time_t date_of_ = 0;
+    std::optional<time_point> told_of_refusals_;
     bool started_ = false;
     bool stopping_ = false;
     bool orphaned_ = false;

@@ -31,6 +31,14 @@ result<void> server::core::describe(std::string_view step, const error_code& fai
     return error{errc::unavailable, "cannot " + std::string{step} + " " + where + ": " + failure.message()};
 }
 
+/// Connections inherit it. Else a client that asks on and on and reads nothing would be kept up to 4 MiB of
+/// answers.
+void server::core::bound_buffers() {
+    error_code ignored;
+    const auto bytes = static_cast<int>(limits().send_buffer);
+    if (bytes > 0) acceptor_.set_option(asio::socket_base::send_buffer_size{bytes}, ignored);
+}
+
 result<void> server::core::listen() {
     error_code failure;
     const auto address = asio::ip::make_address(settings_.address, failure);
@@ -39,6 +47,7 @@ result<void> server::core::listen() {
     acceptor_.open(at.protocol(), failure);
     if (failure) return describe("open a socket for", failure);
     acceptor_.set_option(asio::socket_base::reuse_address{true}, failure);
+    bound_buffers();
     if (!failure) acceptor_.bind(at, failure);
     if (!failure) acceptor_.listen(asio::socket_base::max_listen_connections, failure);
     if (failure) {
@@ -60,6 +69,7 @@ result<void> server::core::listen_on(int descriptor) {
         listening != 0 && (address.ss_family == AF_INET || address.ss_family == AF_INET6);
     error_code failure;
     if (usable) acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, failure);
+    if (usable && !failure) bound_buffers();
     if (!usable || failure) {
         ::close(descriptor);
         return error{
@@ -97,7 +107,7 @@ void server::core::begin_stop() {
     acceptor_.close(failure);
     tick_.cancel();
     for (const auto& s : all())
-        s->close_if_idle();
+        s->hurry_if_idle();
 }
 
 awaitable<void> server::core::stop(time_point deadline) {

@@ -3,9 +3,6 @@
 #include "http/serialize.hpp"
 #include "http/session.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/core/demangle.hpp>
 
 #include <algorithm>
@@ -21,14 +18,22 @@ using asio::awaitable;
 
 namespace {
 
-constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
-
 /// One chunk header, its extensions included, or one trailer section must fit into this.
 constexpr std::size_t chunk_line_limit = 16 * 1024;
 constexpr std::size_t read_size = 8 * 1024;
 constexpr std::size_t linger_bytes = std::size_t{16} << 20;
 
 }  // namespace
+
+/// Whether the whole body came with the head, as that of most webhooks does, and is taken.
+bool session::take_body_at_hand(incoming& in) {
+    if (in.parser.chunked() || buffer_.size() < *in.head.content_length) return false;
+    const auto body = buffered().substr(0, *in.head.content_length);
+    if (!in.body.reserve(body.size())) return false;
+    in.body.append(body);
+    buffer_.consume(body.size());
+    return true;
+}
 
 awaitable<bool> session::receive(incoming& in) {
     const bool nothing_yet = buffer_.size() == 0;
@@ -64,7 +69,7 @@ awaitable<session::body_outcome> session::read_sized(body_sink& into, std::size_
         if (!into.reserve(room)) co_return body_outcome::no_memory;
         if (body.size() < room) body.resize(room);
         const auto [failure, size] =
-            co_await socket_.async_read_some(asio::buffer(body.data() + filled, room - filled), as_tuple);
+            co_await stream_.read_some(asio::buffer(body.data() + filled, room - filled));
         if (failure) co_return late_ ? body_outcome::late : body_outcome::gone;
         filled += size;
     }
@@ -98,13 +103,21 @@ awaitable<session::body_outcome> session::read_chunked(incoming& in) {
         }
         if (wire + buffer_.size() > wire_limit) co_return body_outcome::too_large;
         if (buffer_.size() >= chunk_line_limit) co_return body_outcome::malformed;
-        const auto [failure, size] = co_await socket_.async_read_some(buffer_.prepare(read_size), as_tuple);
+        const auto [failure, size] = co_await stream_.read_some(buffer_.prepare(read_size));
         if (failure) co_return late_ ? body_outcome::late : body_outcome::gone;
         buffer_.commit(size);
     }
 }
 
 awaitable<bool> session::answer(response given, bool keep) {
+    auto way = begin_answer(given, keep);
+    if (!way.whole()) co_return co_await finish_answer(given, way);
+    co_return way.keep;
+}
+
+/// Sends the head, and as much of the body as can go without waiting. `given` must stay where it is until all
+/// is sent.
+session::outgoing session::begin_answer(const response& given, bool keep) {
     const bool streamed = static_cast<bool>(given.stream);
     const bool bodiless = head_request_ || is_bodiless(given.status);
     if (streamed && version_ == 10) keep = false;
@@ -119,25 +132,33 @@ awaitable<bool> session::answer(response given, bool keep) {
     auto& head = core_->scratch();
     head.clear();
     append_head(head, given, form, core_->date());
-    pieces left{asio::buffer(head)};
-    if (!streamed && !bodiless) left[1] = asio::buffer(given.body);
-    bool sent = send_now(left);
-    // The scratch string is everyone's: what the socket did not take at once moves out of it before this
-    // waits.
-    const std::string rest{static_cast<const char*>(left[0].data()), left[0].size()};
+    outgoing way{.keep = keep, .streamed = streamed && !bodiless};
+    way.left[0] = asio::buffer(head);
+    if (!streamed && !bodiless) way.left[1] = asio::buffer(given.body);
+    if (!send_now(way.left)) {
+        linger_ = false;
+        way = {};
+    }
+    // The scratch string is everyone's: what the socket did not take at once moves out of it.
+    if (way.left[0].size() > 0)
+        way.head.assign(static_cast<const char*>(way.left[0].data()), way.left[0].size());
     head.clear();
-    left[0] = asio::buffer(rest);
-    if (sent && asio::buffer_size(left) > 0) sent = co_await send(left);
-    if (sent && streamed && !bodiless) sent = co_await send_stream(std::move(given));
+    return way;
+}
+
+awaitable<bool> session::finish_answer(response& given, outgoing& way) {
+    way.left[0] = asio::buffer(way.head);
+    bool sent = asio::buffer_size(way.left) == 0 || co_await send(way.left);
+    if (sent && way.streamed) sent = co_await send_stream(std::move(given));
     if (!sent) linger_ = false;
-    co_return sent&& keep;
+    co_return sent&& way.keep;
 }
 
 /// Sends what the socket takes without waiting, which is nearly always everything, and leaves the rest in
 /// `left`.
 bool session::send_now(pieces& left) {
     boost::system::error_code failure;
-    auto size = socket_.write_some(left, failure);
+    auto size = stream_.try_write(left, failure);
     if (failure && failure != asio::error::would_block) return false;
     for (auto& piece : left) {
         const auto gone = std::min(size, piece.size());
@@ -149,7 +170,7 @@ bool session::send_now(pieces& left) {
 
 awaitable<bool> session::send(pieces left) {
     expect_by(core_->limits().write_timeout);
-    const auto [failure, size] = co_await asio::async_write(socket_, left, as_tuple);
+    const auto [failure, size] = co_await stream_.write(left);
     deadline_ = time_point::max();
     co_return !failure;
 }
@@ -157,9 +178,13 @@ awaitable<bool> session::send(pieces left) {
 awaitable<bool> session::send_stream(response given) {
     stream_chunked_ = version_ == 11;
     expect_by(std::chrono::milliseconds{0}, activity::handler);
+    streaming_ = true;
+    watch_client();
     try {
         co_await given.stream(*this);
+        streaming_ = false;
     } catch (const std::exception& e) {
+        streaming_ = false;
         const auto kind = boost::core::demangle(typeid(e).name());
         if (!aborted_) log::error("stream failed", {{"listener", core_->name()}, {"exception", kind}});
         co_return false;
@@ -169,6 +194,21 @@ awaitable<bool> session::send_stream(response given) {
     pieces left{asio::buffer("0\r\n\r\n", 5)};
     if (!send_now(left)) co_return false;
     co_return asio::buffer_size(left) == 0 || co_await send(left);
+}
+
+/// While a stream has nothing to say nobody else would notice that its client has gone. One that has sent
+/// more, a next request for one, is there.
+void session::watch_client() {
+    stream_.when_readable([weak = weak_from_this()](boost::system::error_code failure) {
+        const auto self = weak.lock();
+        if (failure || !self || !self->streaming_) return;
+        self->stream_.peek(failure);
+        if (failure == asio::error::would_block) {
+            self->watch_client();
+        } else if (failure) {
+            self->abort();
+        }
+    });
 }
 
 awaitable<bool> session::write(std::string_view piece) {
@@ -192,11 +232,11 @@ awaitable<bool> session::write(std::string_view piece) {
 /// unread bytes makes the kernel send a reset that can overtake the answer.
 awaitable<void> session::linger() {
     boost::system::error_code failure;
-    socket_.shutdown(tcp_socket::shutdown_send, failure);
+    stream_.finish_sending(failure);
     expect_by(core_->limits().linger);
     buffer_ = {};
     for (std::size_t total = 0; !failure && total < linger_bytes;) {
-        const auto [ended, size] = co_await socket_.async_read_some(buffer_.prepare(read_size), as_tuple);
+        const auto [ended, size] = co_await stream_.drain_some(buffer_.prepare(read_size));
         failure = ended;
         total += size;
     }

@@ -82,7 +82,9 @@ awaitable<bool> session::serve() {
     }
     if (auto no = ask(*match.target, in.head)) {
         const bool close = no->close || has_body || !keep;
-        const auto why = no->status == 500 ? rejection::handler_error : rejection::refused;
+        const auto why = no->status == 500   ? rejection::handler_error
+                         : no->status == 429 ? rejection::too_many_requests
+                                             : rejection::refused;
         co_return co_await refuse(why, std::move(*no), close);
     }
     if (in.head.version == 11 && !known_expectation(in.head)) {
@@ -92,14 +94,26 @@ awaitable<bool> session::serve() {
             has_body || !keep
         );
     }
-    if (has_body && !co_await receive(in)) co_return false;
+    if (has_body && !take_body_at_hand(in) && !co_await receive(in)) co_return false;
     if (!has_body && !in.body.reserve(0)) co_return co_await refuse_body(body_outcome::no_memory);
 
     in.head.body = std::move(in.body.body());
-    response given = co_await call(*match.target, std::move(in.head));
+    response given;
+    std::exception_ptr broke;
+    expect_by(core_->limits().handler_timeout, activity::handler);
+    try {
+        given = co_await match.target->handle(std::move(in.head));
+    } catch (const std::exception&) {
+        broke = std::current_exception();
+    }
+    deadline_ = time_point::max();
     if (aborted_) co_return false;
-    const bool reuse = keep && !given.close && !stopping();
-    co_return co_await answer(std::move(given), reuse);
+    // It may have answered in spite of being cancelled; the waits after this one must not inherit that.
+    if (late_) co_await asio::this_coro::reset_cancellation_state();
+    if (broke || !is_sendable(given)) given = excuse(match.pattern, broke);
+    auto way = begin_answer(given, keep && !given.close && !stopping());
+    if (!way.whole()) co_return co_await finish_answer(given, way);
+    co_return way.keep;
 }
 
 std::optional<response> session::ask(endpoint& target, const request_head& head) const {
@@ -114,32 +128,23 @@ std::optional<response> session::ask(endpoint& target, const request_head& head)
     return problem(500, "");
 }
 
-awaitable<response> session::call(endpoint& target, request whole) {
-    const auto route = whole.route;
-    expect_by(core_->limits().handler_timeout, activity::handler);
-    std::string kind;
+/// The answer in place of one that an endpoint did not give, or that cannot be sent.
+response session::excuse(std::string_view route, const std::exception_ptr& broke) const {
+    if (late_) {
+        core_->count(rejection::handler_timeout);
+        log::warn("endpoint took too long", {{"listener", core_->name()}, {"route", route}});
+        return busy("the request took too long");
+    }
+    // The kind and no more: what() can quote what was being handled.
+    std::string kind = "an answer that cannot be sent";
     try {
-        response given = co_await target.handle(std::move(whole));
-        deadline_ = time_point::max();
-        // It may have answered in spite of being cancelled; the waits after this one must not inherit that.
-        if (late_) co_await asio::this_coro::reset_cancellation_state();
-        if (is_sendable(given)) co_return given;
-        kind = "an answer that cannot be sent";
+        if (broke) std::rethrow_exception(broke);
     } catch (const std::exception& e) {
         kind = boost::core::demangle(typeid(e).name());
     }
-    if (aborted_) co_return response{};
-    deadline_ = time_point::max();
-    if (late_) {
-        co_await asio::this_coro::reset_cancellation_state();
-        core_->count(rejection::handler_timeout);
-        log::warn("endpoint took too long", {{"listener", core_->name()}, {"route", route}});
-        co_return busy("the request took too long");
-    }
-    // The kind and no more: what() can quote what was being handled.
     core_->count(rejection::handler_error);
     log::error("endpoint failed", {{"listener", core_->name()}, {"route", route}, {"exception", kind}});
-    co_return problem(500, "");
+    return problem(500, "");
 }
 
 awaitable<bool> session::refuse(rejection why, response given, bool close) {

@@ -15,7 +15,7 @@ std::string basic_credentials(const http::request_head& head) {
     return base64_decode(trim(value.substr(scheme.size()))).value_or("");
 }
 
-bool allowed_from(const network_list& allow, const std::string& client) {
+bool allowed_from(const http::network_list& allow, const std::string& client) {
     if (allow.empty()) return true;
     boost::system::error_code failed;
     const auto address = boost::asio::ip::make_address(client, failed);
@@ -42,8 +42,9 @@ bool gatekeeper::admits(
     const bool known = found != sources_.end();
     const auto& access = known ? found->second : nobody_;
     bool matched = false;
+    const shown_secret shown{path_secret};
     for (const auto& s : access.secrets)
-        matched = s.matches(path_secret) | matched;
+        matched = s.matches(shown) | matched;
     bool admitted = known & matched;
     if (!access.basic_auth.empty()) admitted = access.basic_auth.matches(basic_credentials(head)) & admitted;
     if (!access.required_header.empty()) {

@@ -20,10 +20,10 @@ struct source_access {
     std::string required_header{};
     secret required_header_value{};
     /// Empty: from anywhere.
-    network_list allow{};
+    http::network_list allow{};
 };
 
-/// Tells authentic senders from others. Stateless after construction; any thread.
+/// Tells authentic senders from others. Stateless after construction.
 class gatekeeper {
 public:
     explicit gatekeeper(std::map<std::string, source_access, std::less<>> sources);

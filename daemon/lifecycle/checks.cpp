@@ -112,6 +112,12 @@ void check_identity(const fact_set& facts, std::set<anomaly>& found) {
 
 }  // namespace
 
+std::optional<std::chrono::sys_seconds> begun_at(const call_fields& fields) {
+    const auto* slot = moment(fields, &call_fields::scheduled_at);
+    const auto* begun = slot != nullptr ? slot : moment(fields, &call_fields::created_at);
+    return begun != nullptr ? std::optional{*begun} : std::nullopt;
+}
+
 std::optional<std::chrono::sys_seconds> end_of_conversation(const call_fields& fields) {
     const auto* a = moment(fields, &call_fields::ended_at_a);
     const auto* b = moment(fields, &call_fields::ended_at_b);

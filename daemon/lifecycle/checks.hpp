@@ -4,6 +4,9 @@
 
 namespace callhook::lifecycle {
 
+/// When the call began as far as it is known: the slot that the visitor chose, else when it was asked for.
+std::optional<std::chrono::sys_seconds> begun_at(const call_fields& fields);
+
 /// When the conversation ended: the earlier of the two sides hanging up, as far as known.
 std::optional<std::chrono::sys_seconds> end_of_conversation(const call_fields& fields);
 

@@ -21,19 +21,15 @@ std::optional<std::chrono::sys_seconds> event_time(std::string_view event, const
     return {};
 }
 
-/// The events of the fact that no fact before it told of. A call begins once: whether a record says that it
-/// was ordered or scheduled is no news where a webhook told of either.
+/// The events of the fact that no fact before it told of. What a fact tells depends on nothing but its own
+/// events and whether they were told: the set does not keep which fact came first, so one that kept silent
+/// because of another would later be taken to have told, and a webhook's event would be lost.
 std::vector<emitted> untold(const call_fact& fact, const fact_set& before) {
-    const auto ordered = event_name(fact_kind::ordered);
-    const auto scheduled = event_name(fact_kind::scheduled);
     const meaning say{before};
     auto names = say.events_of(fact);
     for (const auto& o : before.observations()) {
-        for (const auto told : say.events_of(o.fact)) {
+        for (const auto told : say.events_of(o.fact))
             std::erase(names, told);
-            if (fact.kind == fact_kind::observed && (told == ordered || told == scheduled))
-                std::erase_if(names, [&](auto name) { return name == ordered || name == scheduled; });
-        }
     }
     std::vector<emitted> events;
     for (const auto name : names)

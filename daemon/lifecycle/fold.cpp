@@ -96,9 +96,9 @@ const observation* settle(const std::vector<weighed>& facts, Member member, fiel
 lead_clocks clocks_of(const call_record& record) {
     const auto& f = record.fields;
     lead_clocks clocks;
-    const auto& asked = f.scheduled_at && f.scheduled_at->at ? f.scheduled_at : f.created_at;
-    if (record.phase == phase::completed && asked && asked->at && f.started_at && f.started_at->at) {
-        const auto waited = (*f.started_at->at - *asked->at).count();
+    const auto asked = begun_at(f);
+    if (record.phase == phase::completed && asked && f.started_at && f.started_at->at) {
+        const auto waited = (*f.started_at->at - *asked).count();
         if (waited >= 0) clocks.seconds_to_answer = waited;
     }
     if (record.phase == phase::completed) {
@@ -168,17 +168,18 @@ folded fold(const fact_set& facts) {
     if (!phases.empty()) record.phase = *phases.rbegin();
     record.has_feedback = record.seen.contains(fact_kind::data_added);
 
+    out.from.reserve(ordered.front().fullness);  // the heaviest fact is the fullest, as a rule
     for_each_call_field([&](const char* name, auto member, field_rule rule) {
         if (const auto* winner = settle(ordered, member, rule)) {
             record.fields.*member = winner->fact.fields.*member;
-            out.from.emplace(name, source_of(*winner));
+            out.from.emplace_back(name, source_of(*winner));
         }
     });
     // The status shown is the one that goes with the phase, not the one of the heaviest fact.
     for (const auto& w : ordered) {
         if (w.seen->fact.fields.status && say.phase_of(w.seen->fact) == record.phase) {
             record.fields.status = w.seen->fact.fields.status;
-            out.from.insert_or_assign("status", source_of(*w.seen));
+            out.from.front().second = source_of(*w.seen);  // `status` is the first of all fields
             break;
         }
     }
@@ -190,10 +191,9 @@ folded fold(const fact_set& facts) {
 
 std::optional<std::chrono::sys_seconds> overdue_at(const call_record& record, std::chrono::seconds patience) {
     if (is_outcome(record.phase)) return {};
-    const auto& f = record.fields;
-    const auto& from = f.scheduled_at && f.scheduled_at->at ? f.scheduled_at : f.created_at;
-    if (!from || !from->at) return {};
-    return *from->at + patience;
+    const auto from = begun_at(record.fields);
+    if (!from) return {};
+    return *from + patience;
 }
 
 std::vector<std::string> differing_fields(const call_record& before, const call_record& after) {

@@ -45,19 +45,24 @@ std::optional<phase> meaning::phase_of(const call_fact& fact) const {
             return said && is_outcome(*said) ? *said : phase::completed;
         }
         case fact_kind::observed:
-            if (status && missed_statuses_.contains(*status)) return phase::missed;
-            return status ? phase_of_status(*status) : std::nullopt;
+            if (!status) return {};
+            if (const auto own = phase_of_status(*status); own == phase::completed) return own;
+            if (missed_statuses_.contains(*status)) return phase::missed;
+            return phase_of_status(*status);
     }
     return {};
 }
 
 std::vector<std::string_view> meaning::events_of(const call_fact& fact) const {
     if (fact.kind != fact_kind::observed) return {event_name(fact.kind)};
+    std::vector<std::string_view> out;
+    const auto own = fact.fields.status ? phase_of_status(*fact.fields.status) : std::nullopt;
+    if (own) {
+        const bool slot = fact.fields.scheduled_at.has_value() || *own == phase::scheduled;
+        out.push_back(event_name(slot ? fact_kind::scheduled : fact_kind::ordered));
+    }
     const auto stands = phase_of(fact);
-    if (!stands) return {};
-    const bool slot = fact.fields.scheduled_at.has_value() || *stands == phase::scheduled;
-    std::vector<std::string_view> out{event_name(slot ? fact_kind::scheduled : fact_kind::ordered)};
-    if (is_outcome(*stands)) out.push_back(outcome_event(*stands));
+    if (stands && is_outcome(*stands)) out.push_back(outcome_event(*stands));
     return out;
 }
 

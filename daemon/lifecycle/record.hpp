@@ -2,10 +2,10 @@
 
 #include "lifecycle/facts.hpp"
 
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace callhook::lifecycle {
@@ -68,7 +68,8 @@ struct call_record {
     bool operator==(const call_record&) const = default;
 };
 
-/// What tells of arrival and is therefore kept beside the record: which delivery each field came from.
-using provenance = std::map<std::string, field_source, std::less<>>;
+/// What tells of arrival and is therefore kept beside the record: which delivery each field came from. By the
+/// names of `for_each_call_field`, in its order.
+using provenance = std::vector<std::pair<std::string_view, field_source>>;
 
 }  // namespace callhook::lifecycle

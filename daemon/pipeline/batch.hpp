@@ -19,7 +19,15 @@ struct settings {
     std::chrono::seconds message_window{24 * 3600};
     /// How far a message and a call of the same visitor may be apart and still be tied.
     std::chrono::seconds message_call_window{24 * 3600};
+    /// Whether what a person does after an erasure is emptied on arrival too.
+    bool erase_later = false;
+    /// Whether to look for what is due beside deliveries: overdue calls, gap reports, announcements.
+    bool also_due = true;
+    /// Whether to keep the events for who follows the feed.
+    bool keep_events = false;
 };
+
+class look_ahead;
 
 /// What a batch came to.
 struct batch_report {
@@ -28,18 +36,23 @@ struct batch_report {
     std::map<std::tuple<std::string, std::string, std::string>, std::size_t> deliveries{};
     std::size_t taken = 0;
     std::size_t events = 0;
-    std::int64_t position = 0;
-    utc_time oldest_received_at{};
+    /// The head before it, and after.
+    std::int64_t after = 0;
+    store::feed_head head{};
+    /// In the order of their positions; empty where they were not to be kept.
+    std::vector<store::event_row> kept{};
 };
 
 /// One step of the sequencer, inside its transaction: takes what is pending, decodes, correlates, and writes
 /// outcomes, records, events and the new head. Throws only what the store throws; a delivery that breaks the
-/// decoder is quarantined like one that it refuses, so that no delivery can stop the feed.
+/// decoder is quarantined like one that it refuses, so that no delivery can stop the feed. `ahead`, where there is
+/// one, gives what it has, and reads on from the moment when it is the database that has to work.
 batch_report sequence_batch(
     store::sequencer_transaction& tx,
     const sources::decoder_table& decoders,
     const settings& how,
-    utc_time now
+    utc_time now,
+    look_ahead* ahead = nullptr
 );
 
 }  // namespace callhook::pipeline

@@ -40,15 +40,14 @@ std::optional<utc_time> due_of(
     return utc_time{*due};
 }
 
-}  // namespace
-
-store::call_row make_call_row(
+/// `text` is the record's.
+store::call_row row_of(
     const lifecycle::fact_set& facts,
-    const lifecycle::folded& state,
+    const lifecycle::call_record& record,
+    std::string text,
     std::optional<utc_time> overdue_at,
     std::chrono::seconds outcome_deadline
 ) {
-    const auto& record = state.record;
     store::call_row row;
     row.key = record.key;
     row.phase = to_string(record.phase);
@@ -58,19 +57,33 @@ store::call_row make_call_row(
     row.at = row.created_at.value_or(first_observed(facts));
     row.overdue_at = overdue_at;
     row.due_at = due_of(record, overdue_at, outcome_deadline);
-    row.record = json::serialize(records::record_json(record));
-    row.provenance = json::serialize(records::provenance_json(state.from));
+    row.record = std::move(text);
     row.facts = records::write_facts(facts);
     return row;
 }
 
-void call_book::load(const std::vector<store::call_row>& rows) {
-    for (const auto& row : rows) {
+}  // namespace
+
+store::call_row make_call_row(
+    const lifecycle::fact_set& facts,
+    const lifecycle::folded& state,
+    std::optional<utc_time> overdue_at,
+    std::chrono::seconds outcome_deadline
+) {
+    return row_of(facts, state.record, records::write_record(state.record), overdue_at, outcome_deadline);
+}
+
+void call_book::load(std::vector<store::call_row> rows) {
+    for (auto& row : rows) {
         if (pages_.contains(row.key) || broken_.contains(row.key)) continue;
         try {
             auto facts = records::read_facts(row.facts, row.key);
             auto state = lifecycle::fold(facts);
-            pages_.emplace(row.key, page{row, std::move(facts), std::move(state), row.overdue_at, false});
+            const auto overdue_at = row.overdue_at;
+            const auto key = row.key;
+            pages_.emplace(
+                key, page{std::move(row), std::move(facts), std::move(state), {}, overdue_at, true, false}
+            );
         } catch (const std::exception&) {
             log::error(
                 "the stored facts of a call cannot be read",
@@ -81,16 +94,22 @@ void call_book::load(const std::vector<store::call_row>& rows) {
     }
 }
 
-lifecycle::step call_book::apply(lifecycle::observation seen) {
-    const auto key = seen.fact.key;
+call_book::view call_book::look_at(page& p) {
+    if (p.text.empty()) p.text = records::write_record(p.state.record);
+    return {p.state.record, p.text};
+}
+
+call_book::applied call_book::apply(lifecycle::observation seen) {
+    const auto& key = seen.fact.key;
     if (broken_.contains(key)) throw std::runtime_error{"the stored facts of this call cannot be read"};
     auto& p = pages_[key];
     auto step = lifecycle::correlate(p.facts, p.state, std::move(seen));
     if (step.changed) {
-        p.state = step.after;
+        p.state = std::move(step.after);
+        p.text.clear();
         p.changed = true;
     }
-    return step;
+    return {std::move(step.events), look_at(p)};
 }
 
 std::optional<call_book::overdue> call_book::take_overdue(const lifecycle::call_key& key, utc_time now) {
@@ -101,28 +120,32 @@ std::optional<call_book::overdue> call_book::take_overdue(const lifecycle::call_
     if (!due || *due > now) return {};
     p.overdue_at = due;
     p.changed = true;
-    return overdue{*due, p.state.record};
+    return overdue{*due, look_at(p)};
 }
 
-call_book::changes call_book::collect() const {
+call_book::changes call_book::collect(const std::function<void(const store::call_row&)>& fresh) {
     changes out;
-    for (const auto& [key, p] : pages_) {
+    for (auto& [key, p] : pages_) {
         if (!p.changed) continue;
-        auto row = make_call_row(p.facts, p.state, p.overdue_at, outcome_deadline_);
+        look_at(p);
+        auto row = row_of(p.facts, p.state.record, std::move(p.text), p.overdue_at, outcome_deadline_);
         const auto visitor = visitor_of(row);
         const auto former = visitor_of(p.stored);
         if (visitor != former || row.created_at != p.stored.created_at) {
             if (visitor) out.visitors.insert(*visitor);
             if (former) out.visitors.insert(*former);
         }
-        out.rows.push_back(std::move(row));
+        if (p.known)
+            out.changed.push_back(std::move(row));
+        else
+            fresh(row);
     }
     for (const auto& [key, row] : broken_) {
-        if (!row.due_at) continue;
         // Nobody can tell any more whether it is overdue; left due it would come back at every look.
-        out.rows.push_back(row);
-        out.rows.back().due_at.reset();
+        if (row.due_at) out.not_due.push_back(key);
     }
+    pages_.clear();
+    broken_.clear();
     return out;
 }
 

@@ -53,7 +53,7 @@ bool retie(
     const bool changed = tie.call_id != message.call_id;
     message.call_id = tie.call_id;
     const auto fact = records::read_message_fact(message.fact, message.source);
-    message.record = json::serialize(records::message_json(fact, message.id, message.received_at, tie));
+    message.record = records::write_message(fact, message.id, message.received_at, tie);
     return changed;
 }
 

@@ -30,6 +30,9 @@ public:
     rebuild_report run() {
         rebuild_calls();
         rebuild_messages();
+        const auto final = source_.final_records();
+        report_.calls_final = final.calls;
+        report_.messages_final = final.messages;
         return report_;
     }
 
@@ -78,15 +81,26 @@ private:
         std::map<lifecycle::call_key, store::call_row> stored;
         for (auto& row : tx_.calls(keys))
             stored.emplace(row.key, std::move(row));
+        std::vector<store::call_row> fresh;
         std::vector<store::call_row> changed;
         for (const auto& [key, facts] : whole) {
             ++report_.calls;
-            const auto& old = stored[key];
-            auto row = make_call_row(facts, lifecycle::fold(facts), old.overdue_at, how_.outcome_deadline);
-            if (row != old) changed.push_back(std::move(row));
+            const auto old = stored.find(key);
+            const bool known = old != stored.end();
+            auto row = make_call_row(
+                facts,
+                lifecycle::fold(facts),
+                known ? old->second.overdue_at : std::nullopt,
+                how_.outcome_deadline
+            );
+            if (!known)
+                fresh.push_back(std::move(row));
+            else if (row != old->second)
+                changed.push_back(std::move(row));
         }
-        report_.calls_changed += static_cast<std::int64_t>(changed.size());
-        tx_.write_calls(changed);
+        report_.calls_changed += static_cast<std::int64_t>(fresh.size() + changed.size());
+        tx_.new_calls()->add_all(fresh);
+        tx_.update_calls(changed);
     }
 
     void rebuild_messages() {

@@ -16,8 +16,10 @@ constexpr auto partition_check_interval = std::chrono::hours{24};
 constexpr auto partition_retry_interval = std::chrono::minutes{1};
 /// Before the database is asked again after it failed.
 constexpr auto retry_interval = std::chrono::milliseconds{250};
-/// How often the backlog is counted while batches follow each other.
-constexpr auto lag_look_interval = std::chrono::seconds{1};
+/// How long it steps aside before it looks again.
+constexpr auto hold_interval = std::chrono::milliseconds{50};
+/// How often it is remembered how far the feed is.
+constexpr auto memory_interval = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -26,19 +28,19 @@ sequencer::sequencer(
     sources::decoder_table decoders,
     const sequencer_settings& how,
     const clock_source& clock,
-    metrics_registry& metrics
+    metrics_registry& metrics,
+    log_follower feed
 )
-    : decoders_{std::move(decoders)},
+    : feed_{std::move(feed)},
+      decoders_{std::move(decoders)},
       how_{how},
       clock_{clock},
       metrics_{metrics},
       store_{where},
+      memory_{how.memory_file},
       batch_deliveries_{how.batch.batch_deliveries},
-      lag_seconds_{metrics.gauge(
-          "callhook_pipeline_lag_seconds",
-          "Age of the oldest delivery in the batch sequenced last; 0 when none waits."
-      )},
-      lag_events_{metrics.gauge("callhook_pipeline_lag_events", "Deliveries that wait to be sequenced.")},
+      burst_{how.burst_patience, 4 * how.batch.batch_deliveries},
+      ahead_{where, decoders_, how.batch.batch_deliveries},
       leader_{
           metrics.gauge("callhook_pipeline_leader", "1 where this daemon sequences, 0 where it stands by.")},
       thread_{[this] { run(); }} {}
@@ -54,6 +56,11 @@ void sequencer::wake() {
         woken_ = true;
     }
     changed_.notify_one();
+}
+
+void sequencer::hear(const std::vector<store::shared_delivery>& stored) {
+    if (leading()) ahead_.hear(stored);
+    wake();
 }
 
 void sequencer::stop() {
@@ -86,10 +93,7 @@ void sequencer::run() {
             failed = true;
             if (healthy_.exchange(false)) log::error("the pipeline broke; it will try the same batch again");
         }
-        if (failed) {
-            leading_ = false;
-            leader_.set(0);
-        }
+        if (failed) stand_by();
         {
             const std::lock_guard lock{mutex_};
             if (stopping_) break;
@@ -97,39 +101,57 @@ void sequencer::run() {
         woken = wait(failed ? retry_interval : leading() ? how_.poll_interval : how_.takeover_interval);
     }
     store_.resign();
+    stand_by();
+}
+
+void sequencer::stand_by() {
     leading_ = false;
     leader_.set(0);
+    ahead_.forget();
 }
 
 void sequencer::work(bool woken) {
+    watch_history();
     if (!store_.lead()) {
-        leading_ = false;
-        leader_.set(0);
+        stand_by();
         return;
     }
     if (!leading()) take_lead();
     keep_partitions();
     if (woken) take_batches();
-    if (const auto waiting = look(); waiting.deliveries > 0 || waiting.overdue || waiting.gaps)
-        take_batches();
-    else
-        lag_seconds_.set(0);
+    if (look().deliveries > 0 || also_due_) take_batches();
 }
 
 store::sequencer_store::backlog sequencer::look() {
-    const auto waiting = store_.read_backlog(clock_.now());
-    lag_events_.set(static_cast<double>(waiting.deliveries));
-    last_look_ = std::chrono::steady_clock::now();
-    return waiting;
+    const auto seen = store_.read_backlog(clock_.now());
+    also_due_ = seen.overdue || seen.untold;
+    return seen;
+}
+
+/// Whether it leads or stands by: a log that is shorter than it was is an older one, wherever it came from.
+void sequencer::watch_history() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < memory_due_) return;
+    const auto [epoch, position] = store_.read_end();
+    if (epoch == memory_.epoch() && position < memory_.position())
+        renew_epoch();
+    else
+        memory_.note(epoch, position);
+    memory_due_ = now + memory_interval;
+}
+
+void sequencer::renew_epoch() {
+    const auto epoch = store_.renew_epoch(memory_.epoch(), memory_.position());
+    if (epoch.empty()) return;
+    log::warn(
+        "this database is a restored, promoted or older copy: a new feed epoch begins, readers must start "
+        "over",
+        {{"epoch", epoch}}
+    );
 }
 
 void sequencer::take_lead() {
-    if (const auto epoch = store_.renew_epoch(); !epoch.empty()) {
-        log::warn(
-            "this database is a restored or promoted copy: a new feed epoch begins, readers must start over",
-            {{"epoch", epoch}}
-        );
-    }
+    renew_epoch();
     partitions_due_ = {};
     leading_ = true;
     leader_.set(1);
@@ -152,18 +174,34 @@ void sequencer::keep_partitions() {
 void sequencer::take_batches() {
     for (;;) {
         auto how = how_.batch;
+        how.also_due = std::exchange(also_due_, false);
+        how.keep_events = feed_.wants && feed_.wants();
         how.batch_deliveries =
             std::exchange(batch_deliveries_, std::max<std::size_t>(1, batch_deliveries_ / 4));
         batch_report report;
+        const auto started = std::chrono::steady_clock::now();
         store_.sequence([&](store::sequencer_transaction& tx) {
-            report = sequence_batch(tx, decoders_, how, clock_.now());
+            report = sequence_batch(tx, decoders_, how, clock_.now(), &ahead_);
         });
         batch_deliveries_ = std::min(how.batch_deliveries * 2, how_.batch.batch_deliveries);
+        if (feed_.hear && report.events > 0) feed_.hear(report.after, {report.head, std::move(report.kept)});
         count(report);
-        if (report.taken < how.batch_deliveries) return;
-        if (std::chrono::steady_clock::now() - last_look_ > lag_look_interval) look();
-        const std::lock_guard lock{mutex_};
-        if (stopping_) return;
+        burst_.worked(report.taken, std::chrono::steady_clock::now() - started);
+        if (report.taken < how.batch_deliveries || !step_aside()) return;
+    }
+}
+
+/// Waits while a burst is let through; false where it is time to stop.
+bool sequencer::step_aside() {
+    for (;;) {
+        const auto backlog = look();
+        const bool holds = burst_.holds(
+            backlog.deliveries, clock_.now() - backlog.oldest, std::chrono::steady_clock::now()
+        );
+        std::unique_lock lock{mutex_};
+        if (holds) changed_.wait_for(lock, hold_interval, [&] { return stopping_; });
+        if (stopping_) return false;
+        if (!holds) return true;
     }
 }
 
@@ -179,10 +217,9 @@ void sequencer::count(const batch_report& report) {
             .add(static_cast<double>(number));
     }
     if (report.taken > 0) {
-        lag_seconds_.set(std::chrono::duration<double>(clock_.now() - report.oldest_received_at).count());
         log::debug(
             "batch sequenced",
-            {{"deliveries", report.taken}, {"events", report.events}, {"position", report.position}}
+            {{"deliveries", report.taken}, {"events", report.events}, {"position", report.head.position}}
         );
     }
 }

@@ -2,10 +2,15 @@
 
 #include "base/metrics.hpp"
 #include "pipeline/batch.hpp"
+#include "pipeline/burst.hpp"
+#include "pipeline/feed_memory.hpp"
+#include "pipeline/look_ahead.hpp"
+#include "store/queries.hpp"
 #include "store/settings.hpp"
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -18,6 +23,18 @@ struct sequencer_settings {
     std::chrono::milliseconds poll_interval{100};
     /// How often a standby tries to lead.
     std::chrono::milliseconds takeover_interval{1'000};
+    /// How long events may wait while webhooks come faster than the pipeline follows; 0: it never steps aside.
+    std::chrono::milliseconds burst_patience{10'000};
+    /// Where it is remembered how far the feed was; empty: nowhere.
+    std::string memory_file{};
+};
+
+/// Who is told of what was committed, on the sequencer's thread; either may be empty.
+struct log_follower {
+    /// Whether with its events.
+    std::function<bool()> wants{};
+    /// The stretch of the log right after a position.
+    std::function<void(std::int64_t, store::event_page)> hear{};
 };
 
 /// The one worker that turns deliveries into records and events, on a thread of its own. Of several daemons
@@ -31,7 +48,8 @@ public:
         sources::decoder_table decoders,
         const sequencer_settings& how,
         const clock_source& clock,
-        metrics_registry& metrics
+        metrics_registry& metrics,
+        log_follower feed = {}
     );
     ~sequencer();
     sequencer(const sequencer&) = delete;
@@ -40,6 +58,9 @@ public:
     /// Says that something was committed to the inbox: a hint that saves waiting for the next poll. Any
     /// thread.
     void wake();
+
+    /// The same, with what was committed, so that it need not be read back. Any thread.
+    void hear(const std::vector<store::shared_delivery>& stored);
 
     /// Finishes the batch at hand, gives up the lead and ends the thread; blocks for as long.
     void stop();
@@ -53,13 +74,18 @@ private:
     void run();
     bool wait(std::chrono::milliseconds longest);
     void take_lead();
+    void stand_by();
+    void watch_history();
+    void renew_epoch();
     void keep_partitions();
     void work(bool woken);
-    void take_batches();
     store::sequencer_store::backlog look();
+    void take_batches();
+    bool step_aside();
     void count(const batch_report& report);
 
     // Constant after construction.
+    const log_follower feed_;
     const sources::decoder_table decoders_;
     const sequencer_settings how_;
     const clock_source& clock_;
@@ -67,15 +93,18 @@ private:
 
     // The thread's own.
     store::sequencer_store store_;
+    feed_memory memory_;
+    std::chrono::steady_clock::time_point memory_due_{};
     /// When partitions are seen to next. Not when they were last: a clock that counts from the machine's
     /// start makes "never" look recent.
     std::chrono::steady_clock::time_point partitions_due_{};
-    std::chrono::steady_clock::time_point last_look_{};
+    /// Whether the last look saw something that waits beside deliveries, and no batch has taken it yet.
+    bool also_due_ = false;
     /// How many deliveries the next batch takes: fewer after one that failed, so that what was too much at
     /// once (for memory, a statement or its time) goes through in parts.
     std::size_t batch_deliveries_;
-    metric_gauge lag_seconds_;
-    metric_gauge lag_events_;
+    burst burst_;
+    look_ahead ahead_;
     metric_gauge leader_;
 
     // Guarded by the mutex.

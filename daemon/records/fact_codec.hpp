@@ -1,6 +1,5 @@
 #pragma once
 
-#include "base/json.hpp"
 #include "lifecycle/fold.hpp"
 
 #include <string>
@@ -18,14 +17,5 @@ lifecycle::fact_set read_facts(std::string_view text, const lifecycle::call_key&
 /// A message fact as canonical JSON text, without its source.
 std::string write_message_fact(const lifecycle::message_fact& fact);
 lifecycle::message_fact read_message_fact(std::string_view text, const std::string& source);
-
-/// Single values, as facts hold them: enough to read them again.
-json::value to_json(const std::string& value);
-json::value to_json(std::int64_t value);
-json::value to_json(const lifecycle::local_time& value);
-json::value to_json(const lifecycle::phone_number& value);
-json::value to_json(const lifecycle::raw_json& value);
-json::value to_json(const std::vector<lifecycle::form_field>& value);
-json::value to_json(const lifecycle::extras& value);
 
 }  // namespace callhook::records

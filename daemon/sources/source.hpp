@@ -1,9 +1,12 @@
 #pragma once
 
 #include "lifecycle/facts.hpp"
+#include "lifecycle/identifier.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +17,8 @@ namespace callhook::sources {
 struct glimpse {
     /// The event's documented name, or empty for one that is unreadable or unknown: safe as a metric label.
     std::string_view event{};
+    /// The call that it is about; empty for a message, and where that cannot be told.
+    std::optional<std::int64_t> call_id{};
     /// Why it will be quarantined; empty where it will not. Holds no value from the payload.
     std::string quarantine_reason{};
 
@@ -38,6 +43,13 @@ public:
     /// would make every look news, and the stored delivery has them all.
     [[nodiscard]] virtual lifecycle::decoded decode_record(std::string_view source, std::string_view body)
         const = 0;
+
+    /// The country that telephone numbers without an international prefix are read in.
+    [[nodiscard]] virtual const std::string& region() const = 0;
+
+    /// Shows the finder all of a webhook's or a record's body that may tell who the visitor is, readable or
+    /// not: whoever took the call is not meant.
+    virtual void find_identifiers(std::string_view body, lifecycle::identifier_finder& finder) const = 0;
 };
 
 /// The decoder of each configured source, by name.

@@ -29,6 +29,11 @@ constexpr statement hold_pace{
     "VALUES ($1, clock_timestamp() + $2::bigint * interval '1 microsecond') "
     "ON CONFLICT (key) DO UPDATE SET next_at = greatest(p.next_at, excluded.next_at)"};
 
+constexpr statement read_erased_among{
+    "read_erased_among",
+    "SELECT e.source, e.call_id FROM unnest($1::text[], $2::bigint[]) AS k (source, id) "
+    "JOIN erased_calls e ON e.source = k.source AND e.call_id = k.id"};
+
 constexpr statement nothing_waits{
     "nothing_waits", "SELECT NOT EXISTS (SELECT FROM pending WHERE first_id < uuid_floor($1::timestamptz))"};
 
@@ -96,7 +101,14 @@ bool backfill_store::sequenced_until(utc_time moment) {
 }
 
 std::vector<call_row> backfill_store::calls(const std::vector<lifecycle::call_key>& keys) {
-    std::vector<call_row> out;
+    if (keys.empty()) return {};
+    return impl_->db.run("read calls", [&](pqxx::nontransaction& tx) {
+        return read_calls(impl_->db, tx, sql::read_calls, keys);
+    });
+}
+
+std::set<lifecycle::call_key> backfill_store::erased_calls(const std::vector<lifecycle::call_key>& keys) {
+    std::set<lifecycle::call_key> out;
     if (keys.empty()) return out;
     array_literal sources;
     array_literal ids;
@@ -105,9 +117,9 @@ std::vector<call_row> backfill_store::calls(const std::vector<lifecycle::call_ke
         ids.add(std::string_view{std::to_string(key.id)});
     }
     const std::array lists{sources.take(), ids.take()};
-    return impl_->db.run("read calls", [&](pqxx::nontransaction& tx) {
-        for (const auto& row : impl_->db.exec(tx, sql::read_calls, lists[0], lists[1]))
-            out.push_back(read_call(row));
+    return impl_->db.run("read erased calls", [&](pqxx::nontransaction& tx) {
+        for (const auto& row : impl_->db.exec(tx, read_erased_among, lists[0], lists[1]))
+            out.insert({row[0].c_str(), row[1].as<std::int64_t>()});
         return std::move(out);
     });
 }

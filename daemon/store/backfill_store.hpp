@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -164,6 +165,8 @@ public:
     /// whose commit is under way does not show: leave that a margin.
     bool sequenced_until(utc_time moment);
     std::vector<call_row> calls(const std::vector<lifecycle::call_key>& keys);
+    /// Those of the calls that were erased: nothing is to be known of them.
+    std::set<lifecycle::call_key> erased_calls(const std::vector<lifecycle::call_key>& keys);
     /// Writes the report with those of its webhooks that were not reported before, and returns these; writes
     /// nothing where there are none.
     std::vector<missing_webhook> report_gap(const gap_report& report);

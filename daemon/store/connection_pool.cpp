@@ -19,6 +19,8 @@ template <>
 constexpr const char* role<queries> = "reader";
 template <>
 constexpr const char* role<backfill_store> = "backfill";
+template <>
+constexpr const char* role<feed_store> = "consumers";
 
 }  // namespace
 
@@ -30,6 +32,20 @@ struct connection_pool<Store>::impl {
     bool stopping = false;
     metric_gauge in_use;
     std::vector<std::thread> threads;
+
+    /// Here and not in the pool's: where one thread could not be made, those before it are ended.
+    ~impl() { stop(); }
+
+    void stop() {
+        {
+            const std::lock_guard lock{mutex};
+            stopping = true;
+        }
+        changed.notify_all();
+        for (auto& t : threads) {
+            if (t.joinable()) t.join();
+        }
+    }
 
     void run(const settings& where) {
         Store store{where, role<Store>};
@@ -61,9 +77,7 @@ connection_pool<Store>::connection_pool(const settings& where, std::size_t threa
 }
 
 template <class Store>
-connection_pool<Store>::~connection_pool() {
-    stop();
-}
+connection_pool<Store>::~connection_pool() = default;
 
 template <class Store>
 bool connection_pool<Store>::submit(std::function<void(Store&)> job) {
@@ -78,17 +92,11 @@ bool connection_pool<Store>::submit(std::function<void(Store&)> job) {
 
 template <class Store>
 void connection_pool<Store>::stop() {
-    {
-        const std::lock_guard lock{impl_->mutex};
-        impl_->stopping = true;
-    }
-    impl_->changed.notify_all();
-    for (auto& t : impl_->threads) {
-        if (t.joinable()) t.join();
-    }
+    impl_->stop();
 }
 
 template class connection_pool<queries>;
 template class connection_pool<backfill_store>;
+template class connection_pool<feed_store>;
 
 }  // namespace callhook::store

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "store/backfill_store.hpp"
 #include "store/failure.hpp"
+#include "store/feed_store.hpp"
 #include "store/queries.hpp"
 #include "store/settings.hpp"
 
@@ -18,8 +19,18 @@
 
 namespace callhook::store {
 
+/// What `connection_pool::run` resumes with: what the work returned, where that is no result of its own.
+template <class Returned>
+struct pool_outcome {
+    using type = result<Returned>;
+};
+template <class T>
+struct pool_outcome<result<T>> {
+    using type = result<T>;
+};
+
 /// Runs work on a few threads with a connection each, for coroutines of the event loop. The queue before them
-/// is bounded. `Store` is `queries` or `backfill_store`.
+/// is bounded. `Store` is `queries`, `backfill_store` or `feed_store`.
 template <class Store>
 class connection_pool {
 public:
@@ -28,15 +39,18 @@ public:
     connection_pool(const connection_pool&) = delete;
     connection_pool& operator=(const connection_pool&) = delete;
 
-    /// Runs `work(Store&)` on one of the threads and resumes with what it returns, which may be nothing.
+    /// Runs `work(Store&)` on one of the threads and resumes with what it returns, which may be nothing or a
+    /// result.
     /// `overloaded` where too many wait; what the store throws comes back as its error. `work` must own what
     /// it uses. Name a capturing lambda before the `co_await`: GCC 12 destroys one written inside it twice.
     ///
     /// Where the connection breaks, `work` runs a second time from its beginning, so it must be harmless to
-    /// repeat, though the first time may have been committed: reading is, and so is all of `backfill_store`.
+    /// repeat, though the first time may have been committed: reading is, and so is all of `backfill_store`
+    /// and `feed_store`.
     template <class Work>
-    auto run(Work work) -> boost::asio::awaitable<result<std::invoke_result_t<Work, Store&>>> {
-        using outcome = result<std::invoke_result_t<Work, Store&>>;
+    auto run(Work work)
+        -> boost::asio::awaitable<typename pool_outcome<std::invoke_result_t<Work, Store&>>::type> {
+        using outcome = typename pool_outcome<std::invoke_result_t<Work, Store&>>::type;
         return async::suspend<outcome>([this,
                                         work = std::move(work)](async::completion<outcome> done) mutable {
             const auto executor = done.executor();
@@ -92,10 +106,13 @@ private:
 
 extern template class connection_pool<queries>;
 extern template class connection_pool<backfill_store>;
+extern template class connection_pool<feed_store>;
 
 /// Answers people and downstream systems.
 using reader_pool = connection_pool<queries>;
 /// Backfill's, apart from the readers': nobody who reads waits for a comparison.
 using backfill_pool = connection_pool<backfill_store>;
+/// What consumers and subscriptions write: nobody who reads waits for it.
+using feed_pool = connection_pool<feed_store>;
 
 }  // namespace callhook::store

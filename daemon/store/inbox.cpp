@@ -1,30 +1,19 @@
 #include "store/inbox.hpp"
 
+#include "async/group_writer.hpp"
 #include "base/log.hpp"
-#include "base/time_text.hpp"
+#include "store/copy_writer.hpp"
+#include "store/delivery_sql.hpp"
 #include "store/session.hpp"
-
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 namespace callhook::store {
 
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-constexpr statement insert_pending{
-    "insert_pending",
-    "INSERT INTO pending (batch, first_id, last_id, deliveries, bytes) "
-    "VALUES ($1::uuid, $2::uuid, $3::uuid, $4::integer, $5::bigint)"};
 
 /// How often an idle writer looks whether the database is there: readiness must not rest on the last webhook,
 /// which may be hours old.
@@ -34,14 +23,18 @@ constexpr auto probe_interval = std::chrono::milliseconds{500};
 /// frozen says nothing at all, so nothing fails.
 constexpr auto stuck_after = std::chrono::seconds{3};
 
-/// One waiter. The delivery belongs to the writer's thread once taken; the rest to the loop.
-struct entry {
-    delivery what;
-    clock::time_point deadline;
-    async::completion<result<void>> done;
-};
+/// How long a server that answers but took no events (its disk is full, it is a standby) counts as one that
+/// does not: the probe only reads, so it cannot tell.
+constexpr auto refusal_counts_for = std::chrono::seconds{5};
 
-using group = std::vector<std::shared_ptr<entry>>;
+/// More than anything takes that the writer does: to connect, with each address of a name having its time and
+/// the name itself taking some to resolve, and one transaction, after which a silent server is given up
+/// (`session`).
+clock::duration longest_turn(const settings& where) {
+    return std::chrono::minutes{1} + 4 * (where.connect_timeout + where.statement_timeout);
+}
+
+using writer = async::group_writer<lifecycle::delivery>;
 
 error in_words(const failure& e) {
     return {
@@ -50,17 +43,29 @@ error in_words(const failure& e) {
         e.what()};
 }
 
+enum class blame {
+    events,  ///< the group holds what no database would take
+    server,  ///< it answers, and takes nothing
+    way,     ///< it is not there: a probe finds out when it is again
+};
+
+blame blame_for(const failure& e) {
+    const std::string_view state = e.sqlstate();
+    if (state.empty() || state.starts_with("57P")) return blame::way;
+    return state.starts_with("22") || state.starts_with("23") ? blame::events : blame::server;
+}
+
 }  // namespace
 
 struct inbox::impl {
     impl(
         const settings& where,
-        const inbox_settings& b,
+        const inbox_settings& bounds,
         metrics_registry& metrics,
-        std::function<void()> on_commit
+        listener on_commit
     )
-        : bounds{b},
-          committed{std::move(on_commit)},
+        : committed{std::move(on_commit)},
+          patience{longest_turn(where)},
           db{where, "inbox"},
           commit_duration{metrics.histogram(
               "callhook_inbox_commit_duration_seconds",
@@ -72,48 +77,32 @@ struct inbox::impl {
               "Deliveries in one group commit.",
               {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
           )},
-          writer{[this] { run(); }} {}
+          groups{bounds, how(), probe_interval} {}
 
-    // Constant after construction.
-    const inbox_settings bounds;
-    const std::function<void()> committed;
-
-    // Guarded by the mutex.
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::deque<std::shared_ptr<entry>> queue;
-    std::size_t queued_bytes = 0;
-    bool stopping = false;
-
-    // The loop's thread only.
-    std::deque<std::shared_ptr<entry>> waiting;
-    std::unique_ptr<boost::asio::steady_timer> sweep;
-    /// Goes with this object: a sweep that the loop has in hand by then must not touch it.
-    const std::shared_ptr<bool> alive = std::make_shared<bool>(true);
-
+    const listener committed;
+    const clock::duration patience;
     std::atomic<bool> healthy{false};
-    /// When the writer began what it asks of the database now; the epoch while it asks nothing.
-    std::atomic<clock::time_point> asking_since{};
 
     // The writer's thread only.
     session db;
     metric_histogram commit_duration;
     metric_histogram batch_size;
-    std::thread writer;
+    clock::time_point refused_until = clock::time_point::min();
 
-    void run();
-    group take();
-    void write(group& taken);
-    void answer(group taken, const result<void>& outcome);
+    writer groups;  // last: its thread uses the others
+
+    writer::work how();
+    result<void> write(const writer::group& taken);
+    void copy(const writer::group& taken);
+    void failed(const failure& e);
     void probe();
-    void arm_sweep(const boost::asio::any_io_executor& executor);
 };
 
 inbox::inbox(
     const settings& where,
     const inbox_settings& bounds,
     metrics_registry& metrics,
-    std::function<void()> committed
+    listener committed
 )
     : impl_{std::make_unique<impl>(where, bounds, metrics, std::move(committed))} {}
 
@@ -122,184 +111,115 @@ inbox::~inbox() {
 }
 
 bool inbox::healthy() const noexcept {
-    const auto since = impl_->asking_since.load(std::memory_order_relaxed);
-    const bool stuck = since != clock::time_point{} && clock::now() - since > stuck_after;
+    const bool stuck = impl_->groups.busy_for().value_or(clock::duration::zero()) > stuck_after;
     return impl_->healthy.load(std::memory_order_relaxed) && !stuck;
 }
 
+bool inbox::alive() const noexcept {
+    return impl_->groups.silent_for() < impl_->patience;
+}
+
 void inbox::stop() {
-    {
-        const std::lock_guard lock{impl_->mutex};
-        impl_->stopping = true;
-    }
-    impl_->changed.notify_all();
-    if (impl_->writer.joinable()) impl_->writer.join();
-    if (impl_->sweep) impl_->sweep->cancel();
+    impl_->groups.stop();
 }
 
-boost::asio::awaitable<result<void>> inbox::append(delivery d, clock::time_point deadline) {
-    auto& self = *impl_;
-    co_return co_await async::suspend<result<void>>([&](async::completion<result<void>> done) {
-        auto item = std::make_shared<entry>(entry{std::move(d), deadline, done});
-        const auto size = item->what.body.size();
-        {
-            const std::unique_lock lock{self.mutex};
-            const bool full = self.queue.size() >= self.bounds.queue_deliveries ||
-                              (!self.queue.empty() && self.queued_bytes + size > self.bounds.queue_bytes);
-            if (full || self.stopping) {
-                boost::asio::post(done.executor(), [done] {
-                    done(error{
-                        errc::overloaded, "too many events wait to be stored", "the inbox queue is full"});
-                });
-                return;
-            }
-            self.queued_bytes += size;
-            self.queue.push_back(item);
-        }
-        self.changed.notify_one();
-        self.waiting.push_back(std::move(item));
-        self.arm_sweep(done.executor());
-    });
+boost::asio::awaitable<result<void>> inbox::append(shared_delivery d, clock::time_point deadline) {
+    return impl_->groups.append(std::move(d), deadline);
 }
 
-/// Tells those whose deadline has passed, oldest first. Deadlines rise along the queue, since all get the
-/// same patience.
-void inbox::impl::arm_sweep(const boost::asio::any_io_executor& executor) {
-    while (!waiting.empty() && waiting.front()->done.done())
-        waiting.pop_front();
-    if (waiting.empty()) return;
-    if (!sweep) sweep = std::make_unique<boost::asio::steady_timer>(executor, clock::time_point::max());
-    if (sweep->expiry() <= waiting.front()->deadline) return;
-    sweep->expires_at(waiting.front()->deadline);
-    sweep->async_wait([this, executor, here = std::weak_ptr{alive}](boost::system::error_code failed) {
-        if (failed || here.expired()) return;
-        const auto now = clock::now();
-        while (!waiting.empty() && (waiting.front()->done.done() || waiting.front()->deadline <= now)) {
-            const auto item = std::move(waiting.front());
-            waiting.pop_front();
-            item->done(error{
-                errc::timed_out, "the event could not be stored in time", "the commit did not end in time"});
-        }
-        sweep->expires_at(clock::time_point::max());
-        arm_sweep(executor);
-    });
+writer::work inbox::impl::how() {
+    return {
+        [](const lifecycle::delivery& d) { return d.body.size(); },
+        [this](const writer::group& taken) { return write(taken); },
+        [this](const writer::group& taken, const result<void>& outcome) {
+            if (outcome && committed) committed(taken);
+        },
+        [this] { probe(); },
+        {errc::overloaded, "too many events wait to be stored", "the inbox queue is full"},
+        {errc::timed_out, "the event could not be stored in time", "the commit did not end in time"}};
 }
 
-void inbox::impl::run() {
-    probe();
-    for (;;) {
-        auto taken = take();
-        if (taken.empty()) {
-            {
-                const std::lock_guard lock{mutex};
-                if (stopping && queue.empty()) return;
-            }
-            probe();
-        } else {
-            write(taken);
-        }
-    }
-}
-
-/// Waits for work, then takes all that queued as far as the bounds of a commit allow.
-group inbox::impl::take() {
-    std::unique_lock lock{mutex};
-    const auto ready = [&] { return stopping || !queue.empty(); };
-    changed.wait_for(lock, probe_interval, ready);
-    group taken;
-    std::size_t bytes = 0;
-    const auto now = clock::now();
-    while (!queue.empty() && taken.size() < bounds.batch_deliveries) {
-        auto& next = queue.front();
-        const auto size = next->what.body.size();
-        if (!taken.empty() && bytes + size > bounds.batch_bytes) break;
-        bytes += size;
-        queued_bytes -= size;
-        // One whose deadline has passed was told so already.
-        if (next->deadline > now) taken.push_back(std::move(next));
-        queue.pop_front();
-    }
-    return taken;
-}
-
-void inbox::impl::write(group& taken) {
+result<void> inbox::impl::write(const writer::group& taken) {
     const auto started = clock::now();
-    asking_since = started;
     result<void> outcome{boost::system::in_place_value};
     try {
-        const auto [first, last] = std::minmax_element(
-            taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a->what.id < b->what.id; }
-        );
-        const auto first_id = to_string((*first)->what.id);
-        const auto last_id = to_string((*last)->what.id);
-        db.transact("append deliveries", [&](pqxx::work& tx) {
-            copy_writer rows{
-                tx, "deliveries", "id,batch,source,origin,received_at,remote_addr,content_type,body"};
-            for (const auto& item : taken) {
-                const auto& d = item->what;
-                rows.row(
-                    to_string(d.id),
-                    first_id,
-                    d.source,
-                    std::string{to_string(d.from)},
-                    to_rfc3339(d.received_at),
-                    d.remote_address.empty() ? parameter{} : parameter{d.remote_address},
-                    d.content_type.empty() ? parameter{} : parameter{d.content_type},
-                    to_bytea(d.body)
-                );
-            }
-            rows.complete();
-            std::size_t bytes = 0;
-            for (const auto& item : taken)
-                bytes += item->what.body.size();
-            db.exec(
-                tx,
-                insert_pending,
-                first_id,
-                first_id,
-                last_id,
-                std::to_string(taken.size()),
-                std::to_string(bytes)
-            );
-        });
+        copy(taken);
         if (!healthy.exchange(true)) log::info("the inbox stores events");
     } catch (const failure& e) {
-        if (healthy.exchange(false)) log::error("the inbox cannot store events", {{"reason", e.what()}});
+        failed(e);
         outcome = in_words(e);
     } catch (const std::exception&) {
         // Breakage, lack of memory for one: this group is refused, the daemon goes on.
         if (healthy.exchange(false)) log::error("the inbox broke on a group of events");
         outcome = error{errc::unavailable, "the event could not be stored", "the inbox broke"};
     }
-    asking_since = clock::time_point{};
     commit_duration.observe(std::chrono::duration<double>(clock::now() - started).count());
     batch_size.observe(static_cast<double>(taken.size()));
-    const bool stored = outcome.has_value();
-    answer(std::move(taken), outcome);
-    if (stored && committed) committed();
+    return outcome;
 }
 
-/// One post for the whole group, not one for each.
-void inbox::impl::answer(group taken, const result<void>& outcome) {
-    const auto executor = taken.front()->done.executor();
-    boost::asio::post(executor, [taken = std::move(taken), outcome] {
-        for (const auto& item : taken)
-            item->done(outcome);
+void inbox::impl::failed(const failure& e) {
+    switch (blame_for(e)) {
+        case blame::events:
+            log::error("the database refuses a group of events", {{"reason", e.what()}});
+            return;
+        case blame::server:
+            refused_until = clock::now() + refusal_counts_for;
+            break;
+        case blame::way:
+            break;
+    }
+    if (healthy.exchange(false)) log::error("the inbox cannot store events", {{"reason", e.what()}});
+}
+
+void inbox::impl::copy(const writer::group& taken) {
+    const auto [first, last] = std::minmax_element(
+        taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a->id < b->id; }
+    );
+    const auto first_id = to_string((*first)->id);
+    const auto last_id = to_string((*last)->id);
+    db.transact("append deliveries", [&](pqxx::work& tx) {
+        copy_writer rows{
+            tx, "deliveries", "id,batch,source,origin,received_at,remote_addr,content_type,body,traceparent"};
+        std::size_t size = 0;
+        for (const auto& d : taken) {
+            rows.row(
+                d->id,
+                (*first)->id,
+                d->source,
+                to_string(d->from),
+                d->received_at,
+                unless_empty(d->remote_address),
+                unless_empty(d->content_type),
+                bytes{d->body},
+                unless_empty(d->traceparent)
+            );
+            size += d->body.size();
+        }
+        rows.complete();
+        db.exec(
+            tx,
+            sql::insert_pending,
+            first_id,
+            first_id,
+            last_id,
+            std::to_string(taken.size()),
+            std::to_string(size)
+        );
     });
 }
 
 /// Finds out whether the database is there while nobody asks, so that readiness comes back by itself.
 void inbox::impl::probe() {
-    asking_since = clock::now();
     try {
         db.run("probe", [](pqxx::nontransaction& tx) { tx.exec("SELECT 1 FROM feed_head"); });
+        if (clock::now() < refused_until) return;
         if (!healthy.exchange(true)) log::info("the inbox stores events");
     } catch (const failure& e) {
         if (healthy.exchange(false)) log::error("the inbox cannot store events", {{"reason", e.what()}});
     } catch (const std::exception&) {
         if (healthy.exchange(false)) log::error("the inbox broke while it looked for the database");
     }
-    asking_since = clock::time_point{};
 }
 
 }  // namespace callhook::store

@@ -1,10 +1,9 @@
 #pragma once
 
-#include "async/completion.hpp"
+#include "async/group_writer.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
-#include "base/uuid.hpp"
-#include "lifecycle/facts.hpp"
+#include "store/fresh_deliveries.hpp"
 #include "store/settings.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -12,46 +11,26 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
 
 namespace callhook::store {
 
-/// What an authentic sender brought, as it is kept.
-struct delivery {
-    uuid id{};
-    std::string source{};
-    lifecycle::origin from = lifecycle::origin::webhook;
-    utc_time received_at{};
-    /// The sender's address as far as it is trusted; empty where it is not known.
-    std::string remote_address{};
-    std::string content_type{};
-    /// The exact bytes.
-    std::string body{};
-};
+/// Bounds of what waits for a commit, and of one commit.
+using inbox_settings = async::group_bounds;
 
-struct inbox_settings {
-    /// Bounds of what waits for the next commit; beyond them `append` refuses at once.
-    std::size_t queue_deliveries = 8'192;
-    std::size_t queue_bytes = 64 << 20;
-    /// Bounds of one commit.
-    std::size_t batch_deliveries = 512;
-    std::size_t batch_bytes = 8 << 20;
-};
-
-/// Makes deliveries durable: group commit by natural batching. One writer thread takes all that queued during
-/// the last commit, copies it into `deliveries` with one row of `pending`, and commits; everyone in the group
-/// gets the same outcome. No timer is waited for.
+/// Makes deliveries durable in groups (`async::group_writer`): each is one `COPY` into `deliveries`, one row
+/// of `pending`, and one commit.
 ///
-/// All public functions belong to the event loop's thread.
+/// `append` and `stop` belong to one event loop's thread: who works on another has them done there.
 class inbox {
 public:
-    /// `committed` is called on the writer's thread after each commit.
+    using listener = std::function<void(const std::vector<shared_delivery>&)>;
+
+    /// `committed` is called on the writer's thread after each commit, with what it stored.
     inbox(
         const settings& where,
         const inbox_settings& bounds,
         metrics_registry& metrics,
-        std::function<void()> committed
+        listener committed
     );
     /// Requires that `stop` was called and nobody waits in `append`.
     ~inbox();
@@ -62,10 +41,22 @@ public:
     /// `overloaded`: the queue is full. `unavailable`: the commit failed or is in doubt. `timed_out`: it had
     /// not ended by the deadline. After each of the last two the delivery may be stored all the same; the
     /// same id stored again would be the same delivery.
-    boost::asio::awaitable<result<void>> append(delivery d, std::chrono::steady_clock::time_point deadline);
+    boost::asio::awaitable<result<void>> append(
+        shared_delivery d, std::chrono::steady_clock::time_point deadline
+    );
+    boost::asio::awaitable<result<void>> append(
+        lifecycle::delivery d, std::chrono::steady_clock::time_point deadline
+    ) {
+        return append(std::make_shared<const lifecycle::delivery>(std::move(d)), deadline);
+    }
 
-    /// Whether the last commit, or the probe since, succeeded, and none hangs. Any thread.
+    /// Whether the last commit, or the probe since, succeeded, and none hangs. A server that answers but took
+    /// no events is given some seconds before it is tried again. Any thread.
     [[nodiscard]] bool healthy() const noexcept;
+
+    /// Whether the writer's thread turns. One that waits for a database that says nothing does, for as long
+    /// as that wait may last; one that has not come back by then never will. Any thread.
+    [[nodiscard]] bool alive() const noexcept;
 
     /// Writes what is queued, then ends the writer; refuses new deliveries. Blocks for at most one commit;
     /// call it after the last request has been answered.

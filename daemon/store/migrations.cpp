@@ -1,10 +1,12 @@
 #include "store/migrations.hpp"
 
 #include "base/digest.hpp"
+#include "base/log.hpp"
 #include "base/time_text.hpp"
 #include "store/session.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace callhook::store {
 
@@ -62,6 +64,33 @@ schema_status read(session& db, pqxx::transaction_base& tx) {
     return status;
 }
 
+/// Applies one step. A step may need a table for itself, and whoever comes to the table while it waits for
+/// that waits, too: the daemons at work among them. So it waits for a moment only, and tries again.
+void apply(session& db, const migration& step, std::chrono::milliseconds patience) {
+    constexpr std::chrono::seconds pause{1};
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (bool told = false;; std::this_thread::sleep_for(pause)) {
+        try {
+            db.transact("apply migration", [&](pqxx::work& tx) {
+                tx.exec("SET LOCAL lock_timeout = '500ms'");
+                tx.exec(make_history);
+                tx.exec(std::string{step.sql});
+                db.exec(
+                    tx, record_step, std::to_string(step.number), std::string{step.name}, checksum_of(step)
+                );
+            });
+            return;
+        } catch (const failure& e) {
+            if (e.sqlstate() != "55P03" || std::chrono::steady_clock::now() > until)
+                throw;  // lock_not_available
+        }
+        if (!std::exchange(told, true))
+            log::warn(
+                "a migration waits for a table that is in use", {{"migration", std::to_string(step.number)}}
+            );
+    }
+}
+
 }  // namespace
 
 bool schema_status::up_to_date() const {
@@ -97,9 +126,7 @@ schema_status read_schema_status(const settings& where) {
 }
 
 schema_status migrate(const settings& where) {
-    auto patient = where;
-    patient.statement_timeout =
-        std::chrono::minutes{30};  // another starter may be at it, and a large table takes its time
+    const auto patient = with_patience(where);
     session db{patient, "migrate"};
     db.run("lock migrations", [](pqxx::nontransaction& tx) {
         tx.exec("SELECT pg_advisory_lock(hashtext('callhook.migrate'))");
@@ -111,11 +138,7 @@ schema_status migrate(const settings& where) {
             return s.number == m.number;
         });
         if (step.applied) continue;
-        db.transact("apply migration", [&](pqxx::work& tx) {
-            tx.exec(make_history);
-            tx.exec(std::string{m.sql});
-            db.exec(tx, record_step, std::to_string(m.number), std::string{m.name}, checksum_of(m));
-        });
+        apply(db, m, patient.statement_timeout);
     }
     return db.transact("read schema status", [&](pqxx::work& tx) { return read(db, tx); });
 }

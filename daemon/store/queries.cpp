@@ -24,7 +24,7 @@ constexpr statement read_call_list{
 constexpr statement read_one_call{
     "read_one_call",
     "SELECT c.at, c.source, c.id, c.record, c.overdue_at, " CALLHOOK_NEVER_CALLED_BACK
-    ", c.provenance FROM calls c "
+    ", c.facts, c.final_at FROM calls c "
     "WHERE c.source = $1 AND c.id = $2::bigint"};
 
 constexpr statement read_timeline{
@@ -67,7 +67,11 @@ constexpr statement requeue{
     "SELECT d.batch, d.id, d.id, 1, octet_length(d.body) FROM gone JOIN deliveries d ON d.id = "
     "gone.delivery_id ORDER BY d.id"};
 
-constexpr statement read_counts{"read_counts", "SELECT count(*) FROM outcomes WHERE result = 'quarantined'"};
+constexpr statement read_counts{
+    "read_counts",
+    "SELECT (SELECT count(*) FROM outcomes WHERE result = 'quarantined'), "
+    "(SELECT coalesce(sum(deliveries), 0) FROM pending), (SELECT first_id FROM pending ORDER BY seq LIMIT "
+    "1)"};
 
 listed_call read_listed(const pqxx::row& row) {
     listed_call out;
@@ -123,7 +127,8 @@ std::optional<call_details> queries::call(const lifecycle::call_key& key) {
         if (found.empty()) return {};
         call_details out;
         out.call = read_listed(found[0]);
-        out.provenance = found[0][6].c_str();
+        out.facts = found[0][6].c_str();
+        if (!found[0][7].is_null()) out.final_at = time_of(found[0][7]);
         for (const auto& row : impl_->db.exec(tx, read_timeline, key.source, id)) {
             out.timeline.push_back(
                 {uuid_of(row[0]), time_of(row[1]), row[2].c_str(), row[3].c_str(), row[4].c_str()}
@@ -169,10 +174,7 @@ std::optional<std::pair<quarantined_delivery, std::string>> queries::quarantined
 std::size_t queries::retry_quarantined(const std::vector<uuid>& ids) {
     return impl_->db.transact("retry quarantined", [&](pqxx::work& tx) {
         impl_->db.exec(tx, lock_head_only);
-        array_literal list;
-        for (const auto& id : ids)
-            list.add(std::string_view{to_string(id)});
-        const auto rows = impl_->db.exec(tx, requeue, ids.empty() ? parameter{} : parameter{list.take()});
+        const auto rows = impl_->db.exec(tx, requeue, ids.empty() ? parameter{} : parameter{array_of(ids)});
         return static_cast<std::size_t>(rows.affected_rows());
     });
 }
@@ -180,7 +182,9 @@ std::size_t queries::retry_quarantined(const std::vector<uuid>& ids) {
 ledger_counts queries::counts() {
     return impl_->db.run("count", [&](pqxx::nontransaction& tx) {
         const auto row = impl_->db.exec(tx, read_counts)[0];
-        return ledger_counts{row[0].as<std::int64_t>()};
+        ledger_counts out{row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), {}};
+        if (!row[2].is_null()) out.oldest_pending = callhook::time_of(uuid_of(row[2]));
+        return out;
     });
 }
 

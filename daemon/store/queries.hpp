@@ -4,6 +4,7 @@
 #include "store/rows.hpp"
 #include "store/settings.hpp"
 
+#include <compare>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,9 +17,14 @@ struct event_filter {
     std::vector<std::string> types{};
     std::vector<std::string> sources{};
     std::vector<std::string> subjects{};
+    std::vector<std::int64_t> widgets{};
 
-    [[nodiscard]] bool empty() const { return types.empty() && sources.empty() && subjects.empty(); }
+    [[nodiscard]] bool empty() const {
+        return types.empty() && sources.empty() && subjects.empty() && widgets.empty();
+    }
     [[nodiscard]] bool takes(const event_row& event) const;
+
+    auto operator<=>(const event_filter&) const = default;
 };
 
 /// A stretch of the event log, read in one snapshot together with the head.
@@ -63,8 +69,10 @@ struct timeline_entry {
 
 struct call_details {
     listed_call call{};
-    std::string provenance{};
+    std::string facts{};
     std::vector<timeline_entry> timeline{};
+    /// When the first of its deliveries expired: the timeline shows those that are left.
+    std::optional<utc_time> final_at{};
     std::vector<std::string> messages{};
 };
 
@@ -113,6 +121,10 @@ struct silent_widget {
 /// What operators count.
 struct ledger_counts {
     std::int64_t quarantined = 0;
+    /// Deliveries that wait for the sequencer.
+    std::int64_t pending = 0;
+    /// When the first of them came in.
+    std::optional<utc_time> oldest_pending{};
 };
 
 /// Reading for people and downstream systems, on one connection: one thread. Every function throws `failure`.
@@ -128,9 +140,9 @@ public:
     /// Events with after < position <= until that the filter takes, at most `limit`.
     event_page events(std::int64_t after, std::int64_t until, const event_filter& filter, std::size_t limit);
 
-    /// Waits for a commit of the sequencer, at most `longest`; whether one was notified. The first call
-    /// starts listening.
-    bool await_feed(std::chrono::milliseconds longest);
+    /// Waits for a commit of the sequencer, at most `longest`; the end of the log that it told, where one was notified,
+    /// with an empty epoch where it told none. The first call starts listening.
+    std::optional<log_end> await_feed(std::chrono::milliseconds longest);
 
     std::vector<listed_call> calls(const call_query& query);
     std::optional<call_details> call(const lifecycle::call_key& key);

@@ -135,11 +135,8 @@ std::vector<job> queries::jobs(bool dead_only, std::size_t limit) {
 
 std::size_t queries::retry_jobs(const std::vector<std::int64_t>& ids, utc_time now) {
     return impl_->db.run("retry jobs", [&](pqxx::nontransaction& tx) {
-        array_literal list;
-        for (const auto id : ids)
-            list.add(std::string_view{std::to_string(id)});
         const auto rows = impl_->db.exec(
-            tx, revive_jobs, ids.empty() ? parameter{} : parameter{list.take()}, to_rfc3339(now)
+            tx, revive_jobs, ids.empty() ? parameter{} : parameter{array_of(ids)}, to_rfc3339(now)
         );
         return static_cast<std::size_t>(rows.affected_rows());
     });

@@ -12,7 +12,8 @@ struct queries::impl {
         // Listening begins with the connection, before anything is read: no commit can fall in between.
         const bool listens = role == "feed";
         db.on_connect([listens](session& s) {
-            if (listens) s.listen("callhook_feed");
+            // A read replica cannot listen; there the tail's slow poll is what sees new events.
+            if (listens && !in_recovery(s)) s.listen("callhook_feed");
             // Most parameters here are filters that may be null: only a plan for the values at hand uses the
             // right index.
             s.run("plan for the values at hand", [](pqxx::nontransaction& tx) {
@@ -20,6 +21,12 @@ struct queries::impl {
             });
         });
     }
+    static bool in_recovery(session& s) {
+        return s.run("ask for recovery", [](pqxx::nontransaction& tx) {
+            return tx.exec("SELECT pg_is_in_recovery()")[0][0].as<bool>();
+        });
+    }
+
     session db;
 };
 

@@ -8,12 +8,21 @@ namespace {
 
 #define CALLHOOK_DECIDED                                                                               \
     "SELECT d.id, d.source, d.origin, d.received_at, d.body, o.call_id, o.message_id FROM outcomes o " \
-    "JOIN deliveries d ON d.id = o.delivery_id WHERE o.result <> 'quarantined' AND "
+    "JOIN deliveries d ON d.id = o.delivery_id WHERE o.result NOT IN ('quarantined', 'erased') AND "
 
-constexpr const char* open_calls = "DECLARE rebuild_calls NO SCROLL CURSOR FOR " CALLHOOK_DECIDED
-                                   "o.call_id IS NOT NULL ORDER BY o.source, o.call_id, o.seq";
-constexpr const char* open_messages = "DECLARE rebuild_messages NO SCROLL CURSOR FOR " CALLHOOK_DECIDED
-                                      "o.message_id = o.delivery_id ORDER BY o.seq";
+/// Some of their deliveries have expired, so that what is left no longer tells what they were made of.
+#define CALLHOOK_FINAL_CALL                                                                      \
+    "EXISTS (SELECT FROM calls f WHERE f.source = o.source AND f.id = o.call_id AND f.final_at " \
+    "IS NOT NULL)"
+#define CALLHOOK_FINAL_MESSAGE \
+    "EXISTS (SELECT FROM messages f WHERE f.id = o.message_id AND f.final_at IS NOT NULL)"
+
+constexpr const char* open_calls =
+    "DECLARE rebuild_calls NO SCROLL CURSOR FOR " CALLHOOK_DECIDED
+    "o.call_id IS NOT NULL AND NOT " CALLHOOK_FINAL_CALL " ORDER BY o.source, o.call_id, o.seq";
+constexpr const char* open_messages =
+    "DECLARE rebuild_messages NO SCROLL CURSOR FOR " CALLHOOK_DECIDED
+    "o.message_id = o.delivery_id AND NOT " CALLHOOK_FINAL_MESSAGE " ORDER BY o.seq";
 
 constexpr statement read_messages_by_id{
     "read_messages_by_id",
@@ -38,19 +47,28 @@ public:
     }
 
     std::vector<message_row> messages(const std::vector<uuid>& ids) override {
-        array_literal list;
-        for (const auto& id : ids)
-            list.add(std::string_view{to_string(id)});
         std::vector<message_row> out;
-        for (const auto& row : db_.exec(tx_, read_messages_by_id, list.take()))
+        for (const auto& row : db_.exec(tx_, read_messages_by_id, array_of(ids)))
             out.push_back(read_message(row));
         return out;
     }
 
     std::int64_t deliveries() override {
         return tx_
-            .exec("SELECT count(*) FROM outcomes WHERE call_id IS NOT NULL OR message_id = delivery_id")[0][0]
+            .exec(
+                "SELECT count(*) FROM outcomes o WHERE o.result <> 'erased' AND ((o.call_id IS NOT NULL AND "
+                "NOT " CALLHOOK_FINAL_CALL
+                ") OR (o.message_id = o.delivery_id AND NOT " CALLHOOK_FINAL_MESSAGE "))"
+            )[0][0]
             .as<std::int64_t>();
+    }
+
+    finals final_records() override {
+        const auto row = tx_.exec(
+            "SELECT (SELECT count(*) FROM calls WHERE final_at IS NOT NULL), "
+            "(SELECT count(*) FROM messages WHERE final_at IS NOT NULL)"
+        )[0];
+        return {row[0].as<std::int64_t>(), row[1].as<std::int64_t>()};
     }
 
 private:
@@ -75,9 +93,7 @@ private:
 void rebuild(
     const settings& where, const std::function<void(sequencer_transaction&, rebuild_source&)>& work
 ) {
-    auto patient = where;
-    patient.statement_timeout = std::chrono::minutes{30};
-    session db{patient, "rebuild"};
+    session db{with_patience(where), "rebuild"};
     db.transact("rebuild", [&](pqxx::work& tx) {
         const auto writing = begin_sequencing(db, tx);
         source reading{db, tx};

@@ -13,7 +13,8 @@ struct decided_delivery {
     std::optional<uuid> message_id{};
 };
 
-/// What a rebuild reads: every readable delivery again.
+/// What a rebuild reads: every readable delivery again, but for those of final records: of these others have
+/// expired, so that the record's own facts are all that tells of them.
 class rebuild_source {
 public:
     virtual ~rebuild_source() = default;
@@ -26,6 +27,13 @@ public:
     virtual std::vector<message_row> messages(const std::vector<uuid>& ids) = 0;
     /// How many deliveries there are to come, as a guide for a progress bar.
     virtual std::int64_t deliveries() = 0;
+
+    /// How many records are final, and not to be rebuilt.
+    struct finals {
+        std::int64_t calls = 0;
+        std::int64_t messages = 0;
+    };
+    virtual finals final_records() = 0;
 };
 
 /// Runs `work` in one transaction that holds the head's lock: the sequencer waits, and what `work` writes

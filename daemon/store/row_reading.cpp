@@ -1,6 +1,15 @@
 #include "store/row_reading.hpp"
 
+#include "store/sequencer_sql.hpp"
+
 namespace callhook::store {
+
+namespace {
+
+/// Where a batch of bodies ends, whatever their number: they are held in memory, as text and as bytes.
+constexpr std::size_t most_bytes = 32 << 20;
+
+}  // namespace
 
 std::string_view to_string(verdict v) noexcept {
     switch (v) {
@@ -10,6 +19,8 @@ std::string_view to_string(verdict v) noexcept {
             return "duplicate";
         case verdict::quarantined:
             return "quarantined";
+        case verdict::erased:
+            return "erased";
     }
     return "";
 }
@@ -24,9 +35,8 @@ call_row read_call(const pqxx::row& row) {
     out.at = time_of(row[6]);
     out.due_at = optional_time(row[7]);
     out.overdue_at = optional_time(row[8]);
-    out.record = row[9].c_str();
-    out.provenance = row[10].c_str();
-    out.facts = row[11].c_str();
+    out.facts = row[9].c_str();
+    if (row.size() > 10) out.record = row[10].c_str();
     return out;
 }
 
@@ -56,13 +66,70 @@ pending_delivery read_delivery(const pqxx::row& row) {
     return out;
 }
 
+std::vector<call_row> read_calls(
+    session& db,
+    pqxx::transaction_base& tx,
+    const statement& what,
+    const std::vector<lifecycle::call_key>& keys
+) {
+    std::vector<call_row> out;
+    if (keys.empty()) return out;
+    const auto [sources, ids] = arrays_of(keys);
+    for (const auto& row : db.exec(tx, what, sources, ids))
+        out.push_back(read_call(row));
+    return out;
+}
+
+std::vector<pending_group> choose_pending(
+    session& db, pqxx::transaction_base& tx, std::int64_t after, std::size_t enough
+) {
+    std::vector<pending_group> out;
+    for (const auto& row : db.exec(
+             tx, sql::choose_pending, std::to_string(enough), std::to_string(most_bytes), std::to_string(after)
+         ))
+        out.push_back({row[0].as<std::int64_t>(), uuid_of(row[1]), uuid_of(row[2]), uuid_of(row[3])});
+    return out;
+}
+
+std::vector<std::vector<pending_delivery>> read_deliveries(
+    session& db, pqxx::transaction_base& tx, const std::vector<pending_group>& groups
+) {
+    std::vector<std::vector<pending_delivery>> out(groups.size());
+    if (groups.empty()) return out;
+    array_literal batches;
+    array_literal firsts;
+    array_literal lasts;
+    for (const auto& g : groups) {
+        batches.add(std::string_view{to_string(g.batch)});
+        firsts.add(std::string_view{to_string(g.first)});
+        lasts.add(std::string_view{to_string(g.last)});
+    }
+    for (const auto& row : db.exec(tx, sql::read_deliveries, batches.take(), firsts.take(), lasts.take())) {
+        auto& group = out.at(row[6].as<std::size_t>() - 1);
+        group.push_back(read_delivery(row));
+        group.back().traceparent = row[5].c_str();  // nothing where it is null
+    }
+    return out;
+}
+
+std::pair<std::string, std::string> arrays_of(const std::vector<lifecycle::call_key>& keys) {
+    array_literal sources;
+    array_literal ids;
+    for (const auto& key : keys) {
+        sources.add(std::string_view{key.source});
+        ids.add(std::string_view{std::to_string(key.id)});
+    }
+    return {sources.take(), ids.take()};
+}
+
 feed_head read_head(const pqxx::row& row) {
     return {
         row[0].c_str(),
         row[1].as<std::int64_t>(),
         row[2].as<std::int64_t>(),
         row[3].as<std::int64_t>(),
-        time_of(row[4])};
+        time_of(row[4]),
+        row[5].as<std::int64_t>()};
 }
 
 job read_job(const pqxx::row& row) {

@@ -17,9 +17,19 @@ struct pending_delivery {
     lifecycle::origin from = lifecycle::origin::webhook;
     utc_time received_at{};
     std::string body{};
+    std::string traceparent{};  ///< empty where its sender said none; `rebuild` does not read it
 };
 
-/// A row of `calls`. The JSON texts are the pipeline's; the rest is what queries ask for.
+/// A group commit that waits for the sequencer: a row of `pending`.
+struct pending_group {
+    std::int64_t number = 0;  ///< rises in the order of commits, nearly
+    uuid batch{};
+    uuid first{};
+    uuid last{};
+};
+
+/// A row of `calls`. The JSON texts are the pipeline's; the rest is what queries ask for. `record` is empty where only
+/// the state was read.
 struct call_row {
     lifecycle::call_key key{};
     std::string phase{};
@@ -30,7 +40,6 @@ struct call_row {
     std::optional<utc_time> due_at{};
     std::optional<utc_time> overdue_at{};
     std::string record{};
-    std::string provenance{};
     std::string facts{};
 
     bool operator==(const call_row&) const = default;
@@ -61,10 +70,27 @@ struct event_row {
     std::optional<uuid> delivery_id{};
     /// The CloudEvent without `id` and `sequence`: a JSON object's text.
     std::string event{};
+    /// The widget of the call or message, for filters.
+    std::optional<std::int64_t> widget_id{};
+
+    /// Whether its person was erased: it holds a position and is told to nobody.
+    [[nodiscard]] bool erased() const noexcept { return event.empty(); }
+};
+
+/// An event about callhook itself that waits for its place in the log.
+struct announcement {
+    uuid id{};
+    std::string type{};
+    std::string source{};  ///< empty for what concerns no source
+    std::string subject{};
+    utc_time happened_at{};
+    std::string data{};  ///< a JSON object
+
+    bool operator==(const announcement&) const = default;
 };
 
 /// What became of a delivery.
-enum class verdict : std::uint8_t { applied, duplicate, quarantined };
+enum class verdict : std::uint8_t { applied, duplicate, quarantined, erased };
 
 std::string_view to_string(verdict v) noexcept;
 
@@ -80,6 +106,14 @@ struct outcome_row {
     std::string reason{};
 };
 
+/// How far the log has come.
+struct log_end {
+    std::string epoch{};
+    std::int64_t position = 0;
+
+    bool operator==(const log_end&) const = default;
+};
+
 /// The end of the event log.
 struct feed_head {
     std::string epoch{};
@@ -87,6 +121,7 @@ struct feed_head {
     std::int64_t floor = 0;
     std::int64_t outcomes = 0;
     utc_time recorded_at{};
+    std::int64_t erasures = 0;  ///< how many there have been
 
     bool operator==(const feed_head&) const = default;
 };

@@ -7,21 +7,21 @@
 namespace callhook::store::sql {
 
 inline constexpr statement lock_head{
-    "lock_head", "SELECT epoch, position, floor, outcomes, recorded_at FROM feed_head FOR UPDATE"};
+    "lock_head", "SELECT epoch, position, floor, outcomes, recorded_at, erasures FROM feed_head FOR UPDATE"};
 
-/// Whole group commits, as many as reach $1 deliveries or $2 bytes: a row's running sum without itself is
-/// below both.
+/// Whole group commits after $3, as many as reach $1 deliveries or $2 bytes: a row's running sum without itself
+/// is below both.
 inline constexpr statement choose_pending{
     "choose_pending",
     "SELECT seq, batch, first_id, last_id FROM ("
     "  SELECT *, sum(deliveries) OVER (ORDER BY seq) - deliveries AS before,"
     "    sum(bytes) OVER (ORDER BY seq) - bytes AS bytes_before"
-    "  FROM (SELECT * FROM pending ORDER BY seq LIMIT $1::bigint) p) q "
+    "  FROM (SELECT * FROM pending WHERE seq > $3::bigint ORDER BY seq LIMIT $1::bigint) p) q "
     "WHERE before < $1::bigint AND bytes_before < $2::bigint ORDER BY seq"};
 
 inline constexpr statement read_deliveries{
     "read_deliveries",
-    "SELECT d.id, d.source, d.origin, d.received_at, d.body "
+    "SELECT d.id, d.source, d.origin, d.received_at, d.body, d.traceparent, p.n "
     "FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY AS p (batch, first_id, last_id, n) "
     "JOIN deliveries d ON d.id >= p.first_id AND d.id <= p.last_id AND d.batch = p.batch "
     "ORDER BY p.n, d.id"};
@@ -29,33 +29,37 @@ inline constexpr statement read_deliveries{
 inline constexpr statement delete_pending{
     "delete_pending", "DELETE FROM pending WHERE seq = ANY ($1::bigint[])"};
 
-inline constexpr const char* call_columns =
-    "source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, record, provenance, facts";
-
 inline constexpr statement read_calls{
     "read_calls",
     "SELECT c.source, c.id, c.phase, c.phone, c.widget_id, c.created_at, c.at, c.due_at, c.overdue_at, "
-    "c.record, "
-    "c.provenance, c.facts FROM unnest($1::text[], $2::bigint[]) AS k (source, id) "
+    "c.facts, c.record FROM unnest($1::text[], $2::bigint[]) AS k (source, id) "
+    "JOIN calls c ON c.source = k.source AND c.id = k.id"};
+
+inline constexpr statement read_call_states{
+    "read_call_states",
+    "SELECT c.source, c.id, c.phase, c.phone, c.widget_id, c.created_at, c.at, c.due_at, c.overdue_at, "
+    "c.facts FROM unnest($1::text[], $2::bigint[]) AS k (source, id) "
     "JOIN calls c ON c.source = k.source AND c.id = k.id"};
 
 inline constexpr statement read_due_calls{
     "read_due_calls",
-    "SELECT source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, record, provenance, "
-    "facts "
-    "FROM calls WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+    "SELECT source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, facts FROM calls WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
 
-inline constexpr statement upsert_calls{
-    "upsert_calls",
-    "INSERT INTO calls (source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, record, "
-    "provenance, facts) "
-    "SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], "
-    "$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[]) "
-    "ON CONFLICT (source, id) DO UPDATE SET phase = excluded.phase, phone = excluded.phone, "
-    "widget_id = excluded.widget_id, created_at = excluded.created_at, at = excluded.at, due_at = "
-    "excluded.due_at, "
-    "overdue_at = excluded.overdue_at, record = excluded.record, provenance = excluded.provenance, facts = "
-    "excluded.facts"};
+/// $10 and $11 are sequences of texts, one a row as in the arrays.
+inline constexpr statement update_calls{
+    "update_calls",
+    "UPDATE calls c SET phase = n.phase, phone = n.phone, widget_id = n.widget_id, created_at = n.created_at, "
+    "at = n.at, due_at = n.due_at, overdue_at = n.overdue_at, record = n.record, facts = n.facts, "
+    "provenance = '{}' "
+    "FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], "
+    "$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], string_to_array($10, E'\\x1e'), "
+    "string_to_array($11, E'\\x1e')) AS n (source, id, phase, phone, widget_id, created_at, at, due_at, "
+    "overdue_at, record, facts) WHERE c.source = n.source AND c.id = n.id"};
+
+inline constexpr statement forget_due{
+    "forget_due",
+    "UPDATE calls c SET due_at = NULL FROM unnest($1::text[], $2::bigint[]) AS k (source, id) "
+    "WHERE c.source = k.source AND c.id = k.id"};
 
 inline constexpr statement read_messages_like{
     "read_messages_like",
@@ -89,15 +93,19 @@ inline constexpr statement upsert_messages{
     "phone = excluded.phone, widget_id = excluded.widget_id, linked_call = excluded.linked_call, "
     "content_hash = excluded.content_hash"};
 
+/// $4: whether there is something to read.
 inline constexpr statement write_head{
     "write_head",
-    "UPDATE feed_head SET position = $1::bigint, outcomes = $2::bigint, recorded_at = $3::timestamptz"};
+    "WITH head AS (UPDATE feed_head SET position = $1::bigint, outcomes = $2::bigint, "
+    "recorded_at = $3::timestamptz RETURNING epoch, position) "
+    "SELECT pg_notify('callhook_feed', epoch || '.' || position) FROM head WHERE $4::boolean"};
 
 inline constexpr statement read_backlog{
     "read_backlog",
     "SELECT (SELECT coalesce(sum(deliveries), 0) FROM pending), "
     "EXISTS (SELECT FROM calls WHERE due_at <= $1::timestamptz), "
-    "EXISTS (SELECT FROM gaps WHERE position IS NULL)"};
+    "EXISTS (SELECT FROM gaps WHERE position IS NULL), EXISTS (SELECT FROM announcements), "
+    "(SELECT first_id FROM pending ORDER BY seq LIMIT 1)"};
 
 inline constexpr statement read_untold_gaps{
     "read_untold_gaps",
@@ -108,17 +116,16 @@ inline constexpr statement read_untold_gaps{
 inline constexpr statement mark_gap_told{
     "mark_gap_told", "UPDATE gaps SET position = $2::bigint WHERE id = $1::uuid"};
 
+/// Sorted, since RETURNING is not.
+inline constexpr statement take_announcements{
+    "take_announcements",
+    "WITH taken AS (DELETE FROM announcements WHERE id IN "
+    "  (SELECT id FROM announcements ORDER BY id LIMIT $1::bigint) RETURNING *) "
+    "SELECT id, type, source, subject, happened_at, data FROM taken ORDER BY id"};
+
 inline constexpr statement try_lead{
     "try_lead", "SELECT pg_try_advisory_lock(hashtext('callhook.sequencer'))"};
 
 inline constexpr statement ensure_partitions{"ensure_partitions", "SELECT ensure_partitions(3)"};
-
-inline constexpr statement renew_epoch{
-    "renew_epoch",
-    "UPDATE feed_head SET epoch = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8), "
-    "  system_identifier = s.system_identifier::text, timeline = c.timeline_id "
-    "FROM pg_control_system() s, pg_control_checkpoint() c "
-    "WHERE feed_head.system_identifier <> s.system_identifier::text OR feed_head.timeline <> c.timeline_id "
-    "RETURNING epoch"};
 
 }  // namespace callhook::store::sql

@@ -1,4 +1,6 @@
 #include "base/time_text.hpp"
+#include "store/copy_writer.hpp"
+#include "store/erasing.hpp"
 #include "store/row_reading.hpp"
 #include "store/sequencer_sql.hpp"
 #include "store/sequencer_store.hpp"
@@ -7,52 +9,36 @@ namespace callhook::store {
 
 namespace {
 
-/// Where a batch of bodies ends, whatever their number: they are held in memory, as text and as bytes.
-constexpr std::size_t most_bytes = 32 << 20;
-
 class transaction final : public sequencer_transaction {
 public:
     transaction(session& db, pqxx::work& tx)
-        : db_{db}, tx_{tx}, head_{read_head(db.exec(tx, sql::lock_head)[0])} {}
+        : db_{db},
+          tx_{tx},
+          erasing_{begin_erasing(db, tx)},
+          head_{read_head(db.exec(tx, sql::lock_head)[0])} {}
 
     [[nodiscard]] const feed_head& head() const override { return head_; }
 
-    std::vector<pending_delivery> take_pending(std::size_t enough) override {
+    std::vector<pending_group> take_pending(std::size_t enough) override {
         // A statement of its own, after the lock: its snapshot sees all that the previous holder committed.
-        const auto chosen =
-            db_.exec(tx_, sql::choose_pending, std::to_string(enough), std::to_string(most_bytes));
-        std::vector<pending_delivery> out;
-        if (chosen.empty()) return out;
-        array_literal seqs;
-        array_literal batches;
-        array_literal firsts;
-        array_literal lasts;
-        for (const auto& row : chosen) {
-            seqs.add(std::string_view{row[0].c_str()});
-            batches.add(std::string_view{row[1].c_str()});
-            firsts.add(std::string_view{row[2].c_str()});
-            lasts.add(std::string_view{row[3].c_str()});
-        }
-        for (const auto& row :
-             db_.exec(tx_, sql::read_deliveries, batches.take(), firsts.take(), lasts.take())) {
-            out.push_back(read_delivery(row));
-        }
-        db_.exec(tx_, sql::delete_pending, seqs.take());
-        return out;
+        auto groups = choose_pending(db_, tx_, 0, enough);
+        array_literal numbers;
+        for (const auto& g : groups)
+            numbers.add(std::string_view{std::to_string(g.number)});
+        if (!groups.empty()) db_.exec(tx_, sql::delete_pending, numbers.take());
+        return groups;
+    }
+
+    std::vector<std::vector<pending_delivery>> deliveries_of(const std::vector<pending_group>& groups) override {
+        return read_deliveries(db_, tx_, groups);
     }
 
     std::vector<call_row> calls(const std::vector<lifecycle::call_key>& keys) override {
-        std::vector<call_row> out;
-        if (keys.empty()) return out;
-        array_literal sources;
-        array_literal ids;
-        for (const auto& key : keys) {
-            sources.add(std::string_view{key.source});
-            ids.add(std::string_view{std::to_string(key.id)});
-        }
-        for (const auto& row : db_.exec(tx_, sql::read_calls, sources.take(), ids.take()))
-            out.push_back(read_call(row));
-        return out;
+        return read_calls(db_, tx_, sql::read_calls, keys);
+    }
+
+    std::vector<call_row> call_states(const std::vector<lifecycle::call_key>& keys) override {
+        return read_calls(db_, tx_, sql::read_call_states, keys);
     }
 
     std::vector<call_row> due_calls(utc_time now, std::size_t most) override {
@@ -63,9 +49,33 @@ public:
         return out;
     }
 
-    void write_calls(const std::vector<call_row>& rows) override {
+    std::unique_ptr<row_writer<call_row>> new_calls() override {
+        return copy_into<call_row>(
+            "calls",
+            "source,id,phase,phone,widget_id,created_at,at,due_at,overdue_at,record,facts",
+            [](copy_writer& copy, const call_row& r) {
+                copy.row(
+                    r.key.source,
+                    r.key.id,
+                    r.phase,
+                    r.phone,
+                    r.widget_id,
+                    r.created_at,
+                    r.at,
+                    r.due_at,
+                    r.overdue_at,
+                    r.record,
+                    r.facts
+                );
+            }
+        );
+    }
+
+    void update_calls(const std::vector<call_row>& rows) override {
         if (rows.empty()) return;
-        std::array<array_literal, 12> columns;
+        std::array<array_literal, 9> columns;
+        text_sequence records;
+        text_sequence facts;
         for (const auto& r : rows) {
             columns[0].add(std::string_view{r.key.source});
             columns[1].add(std::string_view{std::to_string(r.key.id)});
@@ -76,13 +86,12 @@ public:
             columns[6].add(std::string_view{to_rfc3339(r.at)});
             columns[7].add(text_of(r.due_at));
             columns[8].add(text_of(r.overdue_at));
-            columns[9].add(std::string_view{r.record});
-            columns[10].add(std::string_view{r.provenance});
-            columns[11].add(std::string_view{r.facts});
+            records.add(r.record);
+            facts.add(r.facts);
         }
         db_.exec(
             tx_,
-            sql::upsert_calls,
+            sql::update_calls,
             columns[0].take(),
             columns[1].take(),
             columns[2].take(),
@@ -92,10 +101,15 @@ public:
             columns[6].take(),
             columns[7].take(),
             columns[8].take(),
-            columns[9].take(),
-            columns[10].take(),
-            columns[11].take()
+            records.take(),
+            facts.take()
         );
+    }
+
+    void forget_due(const std::vector<lifecycle::call_key>& keys) override {
+        if (keys.empty()) return;
+        const auto [sources, ids] = arrays_of(keys);
+        db_.exec(tx_, sql::forget_due, sources, ids);
     }
 
     std::vector<message_row> messages_like(const std::string& source, const std::string& content_hash)
@@ -177,40 +191,51 @@ public:
         db_.exec(tx_, sql::mark_gap_told, to_string(id), std::to_string(position));
     }
 
+    std::vector<announcement> take_announcements(std::size_t most) override {
+        std::vector<announcement> out;
+        for (const auto& row : db_.exec(tx_, sql::take_announcements, std::to_string(most))) {
+            out.push_back(
+                {uuid_of(row[0]),
+                 row[1].c_str(),
+                 row[2].c_str(),
+                 row[3].c_str(),
+                 time_of(row[4]),
+                 row[5].c_str()}
+            );
+        }
+        return out;
+    }
+
+    erasure_access& erasures() override { return *erasing_; }
+
     void append_outcomes(const std::vector<outcome_row>& rows) override {
         if (rows.empty()) return;
         copy_writer copy{tx_, "outcomes", "delivery_id,seq,result,source,event,call_id,message_id,reason"};
         for (const auto& r : rows) {
             copy.row(
-                to_string(r.delivery_id),
-                std::to_string(r.seq),
-                std::string{to_string(r.result)},
+                r.delivery_id,
+                r.seq,
+                to_string(r.result),
                 r.source,
-                r.event.empty() ? parameter{} : parameter{r.event},
-                text_of(r.call_id),
-                r.message_id ? parameter{to_string(*r.message_id)} : parameter{},
-                r.reason.empty() ? parameter{} : parameter{r.reason}
+                unless_empty(r.event),
+                r.call_id,
+                r.message_id,
+                unless_empty(r.reason)
             );
         }
         copy.complete();
     }
 
-    void append_events(const std::vector<event_row>& rows, utc_time recorded_at) override {
-        if (rows.empty()) return;
-        const auto recorded = to_rfc3339(recorded_at);
-        copy_writer copy{tx_, "events", "position,recorded_at,type,source,subject,delivery_id,event"};
-        for (const auto& r : rows) {
-            copy.row(
-                std::to_string(r.position),
-                recorded,
-                r.type,
-                r.source,
-                r.subject,
-                r.delivery_id ? parameter{to_string(*r.delivery_id)} : parameter{},
-                r.event
-            );
-        }
-        copy.complete();
+    std::unique_ptr<row_writer<event_row>> new_events(utc_time recorded_at) override {
+        return copy_into<event_row>(
+            "events",
+            "position,recorded_at,type,source,subject,delivery_id,event,widget_id",
+            [recorded_at](copy_writer& copy, const event_row& r) {
+                copy.row(
+                    r.position, recorded_at, r.type, r.source, r.subject, r.delivery_id, r.event, r.widget_id
+                );
+            }
+        );
     }
 
     void finish(const feed_head& head) override {
@@ -220,12 +245,30 @@ public:
             std::to_string(head.position),
             std::to_string(head.outcomes),
             // As `time_of` read it from a log that nothing has been written to.
-            head.recorded_at == utc_time::min() ? std::string{"-infinity"} : to_rfc3339(head.recorded_at)
+            head.recorded_at == utc_time::min() ? std::string{"-infinity"} : to_rfc3339(head.recorded_at),
+            head.position != head_.position ? "true" : "false"
         );
-        if (head.position != head_.position) tx_.exec("NOTIFY callhook_feed");
+        head_ = head;
     }
 
 private:
+    /// `write` puts a row's values.
+    template <class Row, class Write>
+    std::unique_ptr<row_writer<Row>> copy_into(const char* table, const char* columns, Write write) {
+        class writer final : public row_writer<Row> {
+        public:
+            writer(pqxx::work& tx, const char* table, const char* columns, Write write)
+                : copy_{tx, table, columns}, write_{std::move(write)} {}
+            void add(const Row& row) override { write_(copy_, row); }
+            void complete() override { copy_.complete(); }
+
+        private:
+            copy_writer copy_;
+            Write write_;
+        };
+        return std::make_unique<writer>(tx_, table, columns, std::move(write));
+    }
+
     static std::vector<message_row> messages(const pqxx::result& rows) {
         std::vector<message_row> out;
         for (const auto& row : rows)
@@ -247,6 +290,7 @@ private:
 
     session& db_;
     pqxx::work& tx_;
+    std::unique_ptr<erasure_access> erasing_;
     feed_head head_;
 };
 

@@ -1,5 +1,7 @@
 #include "store/session.hpp"
 
+#include "base/escaping.hpp"
+#include "base/text.hpp"
 #include "base/time_text.hpp"
 
 #include <algorithm>
@@ -45,7 +47,7 @@ std::string session_setup(const settings& where) {
     return "SET search_path = callhook, pg_catalog; SET synchronous_commit = on; "
            "SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'; SET datestyle = "
            "'ISO'; "
-           "SET bytea_output = 'hex'; SET client_min_messages = 'warning'; "
+           "SET bytea_output = 'escape'; SET client_min_messages = 'warning'; "
            "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2; "
            "SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '" +
            ms +
@@ -72,20 +74,27 @@ failure::failure(error cause, std::string sqlstate)
 
 #if PQXX_VERSION_MAJOR >= 7
 struct notification_sink {
-    bool seen = false;
+    std::optional<std::string> payload{};
 };
 #else
 struct notification_sink final : pqxx::notification_receiver {
     notification_sink(pqxx::connection_base& c, const std::string& channel)
         : notification_receiver{c, channel} {}
-    void operator()(const std::string&, int) override { seen = true; }
-    bool seen = false;
+    void operator()(const std::string& text, int) override { payload = text; }
+    std::optional<std::string> payload{};
 };
 #endif
 
-session::session(const settings& where, std::string role) : where_{where}, role_{std::move(role)} {}
+/// The server ends a statement by itself. BEGIN, COPY and COMMIT are not told of one by one, so there may be
+/// two.
+session::session(const settings& where, std::string role)
+    : where_{where}, role_{std::move(role)}, watch_{2 * where.statement_timeout + where.connect_timeout} {}
 session::~session() {
     disconnect();
+}
+
+void session::expect_answer() {
+    if (connected()) watch_.expect(connection_->sock());
 }
 
 bool session::connected() const noexcept {
@@ -107,6 +116,7 @@ void session::connect() {
 void session::set_up() {
     guarded("connect", [&] {
         connection_ = std::make_unique<pqxx::connection>(connection_string(where_, role_));
+        expect_answer();
 #if PQXX_VERSION_MAJOR < 7
         // 6.4 reconnects by itself, and would lose the session's settings and locks without a word.
 #pragma GCC diagnostic push
@@ -123,6 +133,7 @@ void session::set_up() {
 void session::disconnect() noexcept {
     sink_.reset();
     prepared_.clear();
+    watch_.enough();
     connection_.reset();
 }
 
@@ -136,6 +147,7 @@ void session::prepare(const statement& what) {
 void session::translate() {
     const std::string name = last_statement_;
     const auto lost = [&](const char* how) {
+        if (watch_.broke()) how = "no answer in time, so the connection was given up";
         disconnect();
         throw failure{{errc::unavailable, "the database does not answer", name + ": " + how}, ""};
     };
@@ -164,16 +176,19 @@ void session::listen(const char* channel) {
     guarded("listen", [&] {
 #if PQXX_VERSION_MAJOR >= 7
         sink_ = std::make_unique<notification_sink>();
-        connection_->listen(channel, [sink = sink_.get()](pqxx::notification) { sink->seen = true; });
+        connection_->listen(channel, [sink = sink_.get()](pqxx::notification told) {
+            sink->payload = std::string{told.payload};
+        });
 #else
         sink_ = std::make_unique<notification_sink>(*connection_, channel);
 #endif
     });
 }
 
-bool session::await_notification(std::chrono::milliseconds longest) {
+std::optional<std::string> session::await_notification(std::chrono::milliseconds longest) {
     return guarded("await notification", [&] {
-        sink_->seen = false;
+        watch_.enough();  // nothing is owed here: the wait has an end of its own
+        if (sink_) sink_->payload.reset();
         const auto seconds = longest.count() / 1000;
         const auto micros = (longest.count() % 1000) * 1000;
 #if PQXX_VERSION_MAJOR >= 7
@@ -181,34 +196,8 @@ bool session::await_notification(std::chrono::milliseconds longest) {
 #else
         connection_->await_notification(static_cast<long>(seconds), static_cast<long>(micros));
 #endif
-        return sink_->seen;
+        return sink_ ? sink_->payload : std::nullopt;
     });
-}
-
-namespace {
-
-pqxx::stream_to open_stream(pqxx::transaction_base& tx, const char* table, const char* columns) {
-#if PQXX_VERSION_MAJOR >= 7
-    return pqxx::stream_to::raw_table(tx, table, columns);
-#else
-    std::vector<std::string> names;
-    for (std::string_view rest = columns;;) {
-        const auto comma = rest.find(',');
-        names.emplace_back(rest.substr(0, comma));
-        if (comma == std::string_view::npos) break;
-        rest.remove_prefix(comma + 1);
-    }
-    return pqxx::stream_to{tx, table, names};
-#endif
-}
-
-}  // namespace
-
-copy_writer::copy_writer(pqxx::transaction_base& tx, const char* table, const char* columns)
-    : stream_{open_stream(tx, table, columns)} {}
-
-void copy_writer::complete() {
-    stream_.complete();
 }
 
 std::string to_bytea(std::string_view bytes) {
@@ -223,14 +212,34 @@ std::string to_bytea(std::string_view bytes) {
     return out;
 }
 
-std::string from_bytea(std::string_view text) {
+namespace {
+
+std::string from_hexadecimal(std::string_view digits) {
     const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
     std::string out;
-    if (!text.starts_with("\\x")) return out;
-    out.reserve(text.size() / 2);
-    for (std::size_t i = 2; i + 1 < text.size(); i += 2)
-        out += static_cast<char>(value(text[i]) << 4 | value(text[i + 1]));
+    out.reserve(digits.size() / 2);
+    for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+        out += static_cast<char>(value(digits[i]) << 4 | value(digits[i + 1]));
     return out;
+}
+
+}  // namespace
+
+std::string from_bytea(std::string_view text) {
+    if (text.starts_with("\\x")) return from_hexadecimal(text.substr(2));
+    std::string out;
+    out.reserve(text.size());
+    // A backslash stands before another one or before three octal digits.
+    for (auto at = text.find('\\'); at != std::string_view::npos; at = text.find('\\')) {
+        out += text.substr(0, at);
+        const bool octal = text.size() >= at + 4 && text[at + 1] != '\\';
+        if (octal)
+            out += static_cast<char>((text[at + 1] - '0') << 6 | (text[at + 2] - '0') << 3 | (text[at + 3] - '0'));
+        else
+            out += '\\';
+        text.remove_prefix(std::min(text.size(), at + (octal ? 4 : 2)));
+    }
+    return out += text;
 }
 
 void array_literal::separate() {
@@ -240,10 +249,11 @@ void array_literal::separate() {
 void array_literal::add(std::string_view element) {
     separate();
     text_ += '"';
-    for (const char c : element) {
-        if (c == '"' || c == '\\') text_ += '\\';
+    const auto write = [this](char c) {
+        text_ += '\\';
         text_ += c;
-    }
+    };
+    append_escaped(text_, element, [](char c) { return c == '"' || c == '\\'; }, write);
     text_ += '"';
 }
 
@@ -261,11 +271,55 @@ std::string array_literal::take() {
     return std::move(text_);
 }
 
+void text_sequence::add(std::string_view text) {
+    if (std::exchange(begun_, true)) text_ += '\x1e';
+    text_ += text;
+}
+
 std::string array_of(const std::vector<std::string>& values) {
     array_literal list;
     for (const auto& v : values)
         list.add(std::string_view{v});
     return list.take();
+}
+
+std::string array_of(const std::vector<std::int64_t>& values) {
+    array_literal list;
+    for (const auto v : values)
+        list.add(std::string_view{std::to_string(v)});
+    return list.take();
+}
+
+std::string array_of(const std::vector<uuid>& values) {
+    array_literal list;
+    for (const auto& v : values)
+        list.add(std::string_view{to_string(v)});
+    return list.take();
+}
+
+std::vector<std::string> texts_of(const pqxx::field& field) {
+    std::vector<std::string> out;
+    const std::string_view text{field.c_str(), field.size()};
+    bool quoted = false;
+    // `{a,"b, c","d\"e"}`: an element begins after the brace and after each comma outside of quotes.
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+        const char c = text[i];
+        if (i == 0 || (c == ',' && !quoted)) {
+            if (text != "{}") out.emplace_back();
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else {
+            out.back() += c == '\\' ? text[++i] : c;
+        }
+    }
+    return out;
+}
+
+std::vector<std::int64_t> integers_of(const pqxx::field& field) {
+    std::vector<std::int64_t> out;
+    for (const auto& text : texts_of(field))
+        out.push_back(parse_integer<std::int64_t>(text).value());
+    return out;
 }
 
 parameter text_of(const std::optional<utc_time>& at) {

@@ -4,6 +4,7 @@
 // and 7.10 (Debian 13).
 
 #include "base/uuid.hpp"
+#include "store/answer_watch.hpp"
 #include "store/failure.hpp"
 #include "store/settings.hpp"
 
@@ -41,7 +42,8 @@ inline const char* c_text(const char* value) {
 
 /// One connection, for one thread. Connects on first use; after `failure` with a broken connection it
 /// connects again on the next. Every session pins what durability and correctness rest on: synchronous_commit
-/// on, READ COMMITTED, search_path.
+/// on, READ COMMITTED, search_path. Where the server owes an answer for longer than two statements may take,
+/// the connection is given up.
 class session {
 public:
     /// `role` tells what it is for, as application_name shows it.
@@ -91,6 +93,7 @@ public:
     pqxx::result exec(pqxx::transaction_base& tx, const statement& what, const Arguments&... arguments) {
         prepare(what);
         last_statement_ = what.name;
+        expect_answer();
 #if PQXX_VERSION_MAJOR >= 7
         return tx.exec(pqxx::prepped{what.name}, pqxx::params{c_text(arguments)...});
 #else
@@ -98,9 +101,9 @@ public:
 #endif
     }
 
-    /// Waits until a notification arrives on a channel that `listen` named, at most `longest`; whether one
-    /// came.
-    bool await_notification(std::chrono::milliseconds longest);
+    /// Waits until a notification arrives on a channel that `listen` named, at most `longest`; the payload of the
+    /// last that came. Without `listen` it waits for as long and none comes.
+    std::optional<std::string> await_notification(std::chrono::milliseconds longest);
     void listen(const char* channel);
 
     [[nodiscard]] pqxx::connection& raw() {
@@ -111,6 +114,7 @@ public:
     template <class Work>
     auto guarded(const char* name, Work&& work) -> decltype(work()) {
         last_statement_ = name;
+        const exchange watched{*this};
         try {
             return work();
         } catch (const failure&) {
@@ -121,6 +125,25 @@ public:
     }
 
 private:
+    /// While one exists the server may owe an answer; they nest.
+    class exchange {
+    public:
+        explicit exchange(session& owner) : owner_{owner} {
+            ++owner_.exchanges_;
+            owner_.expect_answer();
+        }
+        ~exchange() {
+            if (--owner_.exchanges_ == 0) owner_.watch_.enough();
+        }
+        exchange(const exchange&) = delete;
+        exchange& operator=(const exchange&) = delete;
+
+    private:
+        session& owner_;
+    };
+
+    /// From now on, anew with each statement of `exec`.
+    void expect_answer();
     void set_up();
     void prepare(const statement& what);
     [[noreturn]] void translate();
@@ -132,31 +155,13 @@ private:
     std::unordered_set<std::string_view> prepared_;
     std::unique_ptr<struct notification_sink> sink_;
     const char* last_statement_ = "";
+    int exchanges_ = 0;
+    answer_watch watch_;
 };
 
-/// Writes rows by COPY. `complete` must be called; without it nothing is written.
-class copy_writer {
-public:
-    /// `columns` is a comma-separated list.
-    copy_writer(pqxx::transaction_base& tx, const char* table, const char* columns);
-    /// One value a column, each a string or a `parameter`.
-    template <class... Values>
-    void row(const Values&... values) {
-#if PQXX_VERSION_MAJOR >= 7
-        stream_.write_values(c_text(values)...);
-#else
-        stream_ << std::make_tuple(c_text(values)...);
-#endif
-    }
-    void complete();
-
-private:
-    pqxx::stream_to stream_;
-};
-
-/// bytea's text form, for a parameter or a COPY.
+/// bytea's hexadecimal form, for a parameter.
 std::string to_bytea(std::string_view bytes);
-/// Reads bytea's hexadecimal form.
+/// Reads both of bytea's forms; `session` asks for `escape`, which leaves JSON as it is.
 std::string from_bytea(std::string_view text);
 
 /// A PostgreSQL array literal of already textual elements; each is quoted.
@@ -171,7 +176,25 @@ private:
     std::string text_ = "{";
 };
 
+/// JSON texts as one parameter, for `string_to_array($1, E'\\x1e')`: no JSON text holds a control character, so
+/// nothing need be quoted, nor looked at one by one on the other side, as a literal's long elements are.
+class text_sequence {
+public:
+    void add(std::string_view text);
+    [[nodiscard]] std::string take() { return std::move(text_); }
+
+private:
+    bool begun_ = false;
+    std::string text_;
+};
+
 std::string array_of(const std::vector<std::string>& values);
+std::string array_of(const std::vector<std::int64_t>& values);
+std::string array_of(const std::vector<uuid>& values);
+
+/// The elements of an array column that holds no NULL: `text[]` and `bigint[]`.
+std::vector<std::string> texts_of(const pqxx::field& field);
+std::vector<std::int64_t> integers_of(const pqxx::field& field);
 
 inline parameter text_of(const std::optional<std::int64_t>& value) {
     return value ? parameter{std::to_string(*value)} : parameter{};

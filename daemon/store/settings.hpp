@@ -16,4 +16,10 @@ struct settings {
     std::chrono::milliseconds statement_timeout{10'000};
 };
 
+/// The same for the work of a command: a whole table takes its time, and another command may be at it.
+inline settings with_patience(settings where) {
+    where.statement_timeout = std::chrono::minutes{30};
+    return where;
+}
+
 }  // namespace callhook::store

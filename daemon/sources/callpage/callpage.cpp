@@ -1,6 +1,7 @@
 #include "sources/callpage/callpage.hpp"
 
 #include "base/phone.hpp"
+#include "sources/callpage/find_identifiers.hpp"
 #include "sources/callpage/interpret.hpp"
 #include "sources/callpage/read.hpp"
 #include "sources/callpage/read_record.hpp"
@@ -15,10 +16,12 @@ public:
 
     [[nodiscard]] glimpse look(std::string_view body) const override {
         const auto payload = read(body, nullptr);
-        if (const auto* why = std::get_if<lifecycle::unreadable>(&payload)) return {{}, why->reason};
-        if (const auto* call = std::get_if<raw_call>(&payload))
-            return {lifecycle::event_name(call->kind), {}};
-        return {message_event, {}};
+        if (const auto* why = std::get_if<lifecycle::unreadable>(&payload)) return {{}, {}, why->reason};
+        if (const auto* call = std::get_if<raw_call>(&payload)) {
+            const auto id = call->id ? std::optional{call->id->value} : std::nullopt;
+            return {lifecycle::event_name(call->kind), id, {}};
+        }
+        return {message_event, {}, {}};
     }
 
     [[nodiscard]] lifecycle::decoded decode(std::string_view source, std::string_view body) const override {
@@ -35,6 +38,12 @@ public:
         auto record = read_record(body);
         if (auto* why = std::get_if<lifecycle::unreadable>(&record)) return std::move(*why);
         return interpreter{zone_, region_, source}.fact(std::get<raw_call>(record), {});
+    }
+
+    [[nodiscard]] const std::string& region() const override { return region_; }
+
+    void find_identifiers(std::string_view body, lifecycle::identifier_finder& finder) const override {
+        callpage::find_identifiers(body, finder);
     }
 
 private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace callhook::sources::callpage {
 
@@ -48,10 +49,26 @@ void write_text(std::string& out, std::string_view text) {
     out += '"';
 }
 
-template <class Number>
-void write_number(std::string& out, Number value) {
+template <class Integer>
+void write_integer(std::string& out, Integer value) {
     char text[32];
     const auto [end, failure] = std::to_chars(text, text + sizeof text, value);
+    out.append(text, end);
+}
+
+/// What is written reads back as the same number: no `-0`, which would be an integer, and no integer beyond
+/// 64 bits, which would be refused.
+void write_double(std::string& out, double value) {
+    if (value == 0) {
+        out += '0';
+        return;
+    }
+    constexpr double beyond_integers = 9'223'372'036'854'775'808.0;
+    char text[32];
+    const auto [end, failure] =
+        std::abs(value) < beyond_integers
+            ? std::to_chars(text, text + sizeof text, value)
+            : std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
     out.append(text, end);
 }
 
@@ -98,13 +115,13 @@ void write(std::string& out, dom::element value, wrappers how) {
             write_text(out, as<std::string_view>(value));
             break;
         case dom::element_type::INT64:
-            write_number(out, as<std::int64_t>(value));
+            write_integer(out, as<std::int64_t>(value));
             break;
         case dom::element_type::UINT64:
-            write_number(out, as<std::uint64_t>(value));
+            write_integer(out, as<std::uint64_t>(value));
             break;
         case dom::element_type::DOUBLE:
-            write_number(out, as<double>(value));
+            write_double(out, as<double>(value));
             break;
         case dom::element_type::BOOL:
             out += as<bool>(value) ? "true" : "false";

@@ -3,8 +3,9 @@
 #include "sources/callpage/path.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <bitset>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -20,6 +21,8 @@ constexpr std::size_t max_bytes = std::size_t{64} << 20;
 /// keep the checks below from running deep; those hold `max_depth` exactly.
 constexpr std::size_t parser_depth = 2 * max_depth;
 
+constexpr const char* key_twice = "a key that occurs twice";
+constexpr std::size_t few_keys = 32;
 constexpr const char* too_deep = "nested deeper than 32 levels";
 static_assert(max_depth == 32);
 
@@ -68,57 +71,72 @@ bool is_surrogate_at(std::string_view text, std::size_t i) {
     return text[i] == '\xed' && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) >= 0xa0;
 }
 
+/// Differs for most keys that one object has, since they differ in length, beginning or end.
+std::uint8_t marked_by(std::string_view key) {
+    if (key.empty()) return 0;
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(key[i]); };
+    return static_cast<std::uint8_t>(
+        key.size() * 29 + byte(0) * 7U + byte(key.size() / 2) * 13U + byte(key.size() - 1) * 3U
+    );
+}
+
 class checker {
 public:
     explicit checker(bool has_escapes) : has_escapes_{has_escapes} {}
 
-    bool check(dom::element value);
-
-    std::string failure{};
+    /// What is wrong and where; empty where nothing is.
+    std::string check_all(dom::element root) {
+        if (check(root, 0)) return {};
+        return (where_.empty() ? "the document" : where_) + ": " + failure_;
+    }
 
 private:
-    bool check_text(std::string_view text, const char* nul, const char* surrogate);
-    bool check_object(dom::object object);
+    bool check(dom::element value, std::size_t depth) {
+        switch (value.type()) {
+            case dom::element_type::OBJECT:
+                return check_object(as<dom::object>(value), depth);
+            case dom::element_type::ARRAY:
+                return check_array(as<dom::array>(value), depth);
+            case dom::element_type::STRING:
+                return !has_escapes_ || check_escaped(
+                                            as<std::string_view>(value),
+                                            "a string with U+0000",
+                                            "a string with a lone surrogate"
+                                        );
+            case dom::element_type::UINT64:
+                return fail("an integer beyond 64 bits");
+            default:
+                return true;
+        }
+    }
+    bool check_array(dom::array array, std::size_t depth);
+    bool check_object(dom::object object, std::size_t depth);
     bool check_keys(dom::object object);
+    bool check_many_keys(dom::object object);
 
-    bool fail(std::string_view what) {
-        failure = at_.shown();
-        failure += ": ";
-        failure += what;
+    bool check_text(std::string_view text, const char* nul, const char* surrogate) {
+        // Neither can come in but by an escape: the parser refuses control characters and bad UTF-8.
+        return !has_escapes_ || check_escaped(text, nul, surrogate);
+    }
+    bool check_escaped(std::string_view text, const char* nul, const char* surrogate);
+
+    bool fail(const char* what) {
+        failure_ = what;
+        return false;
+    }
+
+    /// That it failed below here. The place is put together on the way out: most documents need none.
+    bool failed_under(const path::segment& at) {
+        where_.insert(0, path::shown(at));
         return false;
     }
 
     bool has_escapes_;
-    path at_{};
+    const char* failure_ = "";
+    std::string where_{};
 };
 
-bool checker::check(dom::element value) {
-    switch (value.type()) {
-        case dom::element_type::OBJECT:
-            return check_object(as<dom::object>(value));
-        case dom::element_type::ARRAY: {
-            if (at_.depth() >= max_depth) return fail(too_deep);
-            std::size_t index = 0;
-            for (const auto item : as<dom::array>(value)) {
-                const path::step down{at_, index++};
-                if (!check(item)) return false;
-            }
-            return true;
-        }
-        case dom::element_type::STRING:
-            return check_text(
-                as<std::string_view>(value), "a string with U+0000", "a string with a lone surrogate"
-            );
-        case dom::element_type::UINT64:
-            return fail("an integer beyond 64 bits");
-        default:
-            return true;
-    }
-}
-
-bool checker::check_text(std::string_view text, const char* nul, const char* surrogate) {
-    // Neither can come in but by an escape: the parser refuses control characters and bad UTF-8.
-    if (!has_escapes_) return true;
+bool checker::check_escaped(std::string_view text, const char* nul, const char* surrogate) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\0') return fail(nul);
         if (is_surrogate_at(text, i)) return fail(surrogate);
@@ -126,41 +144,58 @@ bool checker::check_text(std::string_view text, const char* nul, const char* sur
     return true;
 }
 
-bool checker::check_object(dom::object object) {
-    if (at_.depth() >= max_depth) return fail(too_deep);
+bool checker::check_array(dom::array array, std::size_t depth) {
+    if (depth >= max_depth) return fail(too_deep);
+    std::size_t index = 0;
+    for (const auto item : array) {
+        if (!check(item, depth + 1)) return failed_under(index);
+        ++index;
+    }
+    return true;
+}
+
+bool checker::check_object(dom::object object, std::size_t depth) {
+    if (depth >= max_depth) return fail(too_deep);
     if (!check_keys(object)) return false;
     for (const auto member : object) {
-        const path::step down{at_, member.key};
-        if (!check_text(member.key, "a key with U+0000", "a key with a lone surrogate")) return false;
-        if (!check(member.value)) return false;
+        const bool sound = check_text(member.key, "a key with U+0000", "a key with a lone surrogate") &&
+                           check(member.value, depth + 1);
+        if (!sound) return failed_under(member.key);
     }
     return true;
 }
 
 bool checker::check_keys(dom::object object) {
-    std::array<std::string_view, 32> few;
     std::size_t count = 0;
-    for (const auto member : object) {
-        if (count == few.size()) {
-            // Too many to compare each with each. Sorting rather than hashing: nobody can pick keys that make
-            // it slow.
-            std::vector<std::string_view> many;
-            for (const auto each : object)
-                many.push_back(each.key);
-            std::sort(many.begin(), many.end());
-            const auto twice = std::adjacent_find(many.begin(), many.end());
-            if (twice == many.end()) return true;
-            const path::step down{at_, *twice};
-            return fail("a key that occurs twice");
+    std::bitset<256> seen;  // of most keys it tells at once that they are new
+    const auto begin = object.begin();
+    const auto end = object.end();
+    for (auto member = begin; member != end; ++member) {
+        if (++count > few_keys) return check_many_keys(object);
+        const auto key = member.key();
+        auto mark = seen[marked_by(key)];
+        if (mark) {
+            for (auto before = begin; before != member; ++before) {
+                if (before.key() != key) continue;
+                fail(key_twice);
+                return failed_under(key);
+            }
         }
-        const auto end = few.begin() + count;
-        if (std::find(few.begin(), end, member.key) != end) {
-            const path::step down{at_, member.key};
-            return fail("a key that occurs twice");
-        }
-        few[count++] = member.key;
+        mark = true;
     }
     return true;
+}
+
+/// Too many to compare each with each. Sorting rather than hashing: nobody can pick keys that make it slow.
+bool checker::check_many_keys(dom::object object) {
+    std::vector<std::string_view> keys;
+    for (const auto member : object)
+        keys.push_back(member.key);
+    std::sort(keys.begin(), keys.end());
+    const auto twice = std::adjacent_find(keys.begin(), keys.end());
+    if (twice == keys.end()) return true;
+    fail(key_twice);
+    return failed_under(*twice);
 }
 
 }  // namespace
@@ -175,9 +210,7 @@ document parse_document(std::string_view body) {
     if (const auto failure = parser.parse(body).get(root)) {
         return {{}, words_for(failure)};
     }
-    checker all{body.find('\\') != std::string_view::npos};
-    all.check(root);
-    return {root, std::move(all.failure)};
+    return {root, checker{body.find('\\') != std::string_view::npos}.check_all(root)};
 }
 
 }  // namespace callhook::sources::callpage

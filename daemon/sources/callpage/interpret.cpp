@@ -80,7 +80,10 @@ lifecycle::call_fact interpreter::fact(const raw_call& call, lifecycle::extras e
     fields.recording = json(call.recording);
     fields.manager_id = id(call.manager_id);
     fields.manager_name = text(call.manager_name);
-    fields.manager_phone = phone(call.manager_tel);
+    if (call.manager_tel) {
+        fields.manager_phone = lifecycle::phone_number{
+            std::string{*call.manager_tel}, to_e164_again(*call.manager_tel, region_)};
+    }
     fields.manager_email = text(call.manager_email);
     fields.call_attempts_count = call.call_attempts_count;
     fields.fields = form(call.fields);

@@ -179,6 +179,26 @@ constexpr auto find_key(const Keys& keys, std::string_view name) noexcept {
     return std::find_if(keys.begin(), keys.end(), [name](const auto& key) { return key.name == name; });
 }
 
+/// Finds one key after the other. They mostly come in the order in which they are documented, so each is
+/// looked for behind the last one first.
+template <class Keys>
+class key_finder {
+public:
+    explicit constexpr key_finder(const Keys& keys) noexcept : keys_{keys}, next_{keys.begin()} {}
+
+    /// Null where there is no such key.
+    constexpr const typename Keys::value_type* find(std::string_view name) noexcept {
+        const auto at = next_ != keys_.end() && next_->name == name ? next_ : find_key(keys_, name);
+        if (at == keys_.end()) return nullptr;
+        next_ = at + 1;
+        return &*at;
+    }
+
+private:
+    const Keys& keys_;
+    typename Keys::const_iterator next_;
+};
+
 /// Whether the documentation has this key anywhere, so that naming it tells nothing about a person.
 constexpr bool is_documented_key(std::string_view name) noexcept {
     constexpr auto others = std::to_array<std::string_view>(

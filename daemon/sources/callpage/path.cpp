@@ -28,15 +28,16 @@ std::string path::pointer() const {
 std::string path::shown() const {
     if (depth_ == 0) return "the document";
     std::string out;
-    for (std::size_t i = 0; i < depth_; ++i) {
-        out += '/';
-        if (const auto* index = std::get_if<std::size_t>(&segments_[i])) {
-            out += std::to_string(*index);
-        } else {
-            const auto key = std::get<std::string_view>(segments_[i]);
-            out += is_documented_key(key) ? key : "*";
-        }
-    }
+    for (std::size_t i = 0; i < depth_; ++i)
+        out += shown(segments_[i]);
+    return out;
+}
+
+std::string path::shown(const segment& one) {
+    if (const auto* index = std::get_if<std::size_t>(&one)) return '/' + std::to_string(*index);
+    const auto key = std::get<std::string_view>(one);
+    std::string out{'/'};
+    out += is_documented_key(key) ? key : "*";
     return out;
 }
 

@@ -14,6 +14,9 @@ inline constexpr std::size_t max_depth = 32;
 /// Where in a document a reader stands. It holds no text of its own: keys must outlive it.
 class path {
 public:
+    /// A key, or an index into a list.
+    using segment = std::variant<std::string_view, std::size_t>;
+
     /// Goes one level down for as long as it lives.
     class step {
     public:
@@ -36,9 +39,10 @@ public:
     /// The same for anyone to see: a key that is not documented is written `*`, and the root `the document`.
     [[nodiscard]] std::string shown() const;
 
-private:
-    using segment = std::variant<std::string_view, std::size_t>;
+    /// One segment of that, with the slash before it.
+    [[nodiscard]] static std::string shown(const segment& one);
 
+private:
     std::array<segment, max_depth + 1> segments_{};
     std::size_t depth_ = 0;
 };

@@ -33,9 +33,10 @@ public:
     /// returns a result were read by it, and the others are extras.
     template <class Raw, class Keys>
     bool take_members(Raw& out, dom::object object, const Keys& keys, const auto& nested) {
+        key_finder documented{keys};
         for (const auto member : object) {
             const path::step down{at, member.key};
-            if (const auto known = find_key(keys, member.key); known != keys.end()) {
+            if (const auto* const known = documented.find(member.key)) {
                 const auto into = [&](auto where) { return take_known(out.*where, member.value); };
                 if (!std::visit(into, known->where) && !forgiven()) return false;
             } else if (const std::optional<bool> read = nested(member.key, member.value)) {

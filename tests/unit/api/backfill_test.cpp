@@ -124,7 +124,7 @@ TEST_F(backfill_endpoints, gaps_refuse_what_they_do_not_know) {
         {"sources=main", "known are source, limit, cursor"},
         {"source=", "the name of a source"},
         {"source=Main", "the name of a source"},
-        {"source=%FF", "the name of a source"},
+        {"source=%FF", "not UTF-8"},
         {"limit=0", "limit is a whole number"},
         {"cursor=17", "cursor is not one"},
         {"a=%", ""},

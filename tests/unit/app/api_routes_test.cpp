@@ -28,13 +28,17 @@ std::set<std::string> described() {
 TEST(api_routes, the_description_names_the_same_routes) {
     boost::asio::io_context loop;
     metrics_registry metrics;
+    const system_clock_source clock;
     settings values;
     // Nothing listens there: only the routes are looked at.
     const store::settings nowhere{secret{"host=/nonexistent dbname=none"}, {}, {}};
     store::reader_pool readers{nowhere, 1, metrics};
     feed::log_tail tail{loop.get_executor(), nowhere, {}, metrics};
+    feed::log_reader log{tail, readers, metrics};
+    feed::event_streams streams{{}, log, metrics};
+    store::feed_pool feed_writes{nowhere, 1, metrics};
     http::router routes;
-    add_api_routes(routes, values, readers, tail, metrics, {});
+    add_api_routes(routes, values, {readers, feed_writes, {{}, log, streams}, metrics, clock}, {});
 
     std::set<std::string> real;
     for (const auto& route : routes.routes())

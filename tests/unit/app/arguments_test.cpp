@@ -56,12 +56,29 @@ TEST(arguments, commands_and_their_options) {
     EXPECT_TRUE(parse_as<migrate_command>("migrate --status --json").status);
     EXPECT_TRUE(parse_as<migrate_command>("migrate --json").json);
     EXPECT_TRUE(parse_as<audit_command>("audit --json").json);
+    EXPECT_TRUE(parse_as<spool_command>("spool --json").json);
+    EXPECT_EQ(parse_as<epoch_command>("epoch --json").what, epoch_command::action::show);
+    EXPECT_EQ(parse_as<epoch_command>("epoch --new").what, epoch_command::action::begin);
+    EXPECT_EQ(parse_as<epoch_command>("epoch --keep").what, epoch_command::action::keep);
     EXPECT_TRUE(parse_as<rebuild_command>("rebuild --json").json);
+    EXPECT_EQ(parse_as<token_new_command>("token new").scopes, std::vector<std::string>{"feed:read"});
+    const auto token = parse_as<token_new_command>("token new crm --scope admin --scope metrics:read --json");
+    EXPECT_EQ(token.name, "crm");
+    EXPECT_EQ(token.scopes, (std::vector<std::string>{"admin", "metrics:read"}));
+    EXPECT_TRUE(token.json);
 
     const auto call = parse_as<calls_show_command>("calls show my-site/4711 --json");
     EXPECT_EQ(call.source, "my-site");
     EXPECT_EQ(call.call, 4711);
     EXPECT_TRUE(call.json);
+
+    const auto erase = parse_as<erase_command>("erase --phone +48600100200 --region PL --dry-run --json");
+    EXPECT_EQ(erase.phone, "+48600100200");
+    EXPECT_EQ(erase.region, "PL");
+    EXPECT_TRUE(erase.dry_run && erase.json && erase.email.empty());
+    EXPECT_EQ(parse_as<erase_command>("erase --email a@b.example").email, "a@b.example");
+    EXPECT_EQ(parse_as<erase_command>("erase --phone -").phone, "-");
+    EXPECT_TRUE(parse_as<erasures_command>("erasures list --json").json);
 
     using action = quarantine_command::action;
     EXPECT_EQ(parse_as<quarantine_command>("quarantine list").what, action::list);
@@ -82,6 +99,45 @@ TEST(arguments, commands_and_their_options) {
     EXPECT_EQ(parse_as<reference_command>("reference").format, shape::markdown);
     EXPECT_EQ(parse_as<reference_command>("reference --format markdown").format, shape::markdown);
     EXPECT_EQ(parse_as<reference_command>("reference --format=toml").format, shape::toml);
+}
+
+TEST(arguments, healthcheck) {
+    const auto plain = parse_as<healthcheck_command>("healthcheck");
+    EXPECT_FALSE(plain.ready || plain.json);
+    EXPECT_EQ(plain.api.timeout, std::chrono::seconds{3});
+    const auto all = parse_as<healthcheck_command>(
+        "healthcheck --ready --timeout 250ms --certificate a.pem --key b.pem --json"
+    );
+    EXPECT_TRUE(all.ready && all.json);
+    EXPECT_EQ(all.api.timeout, std::chrono::milliseconds{250});
+    EXPECT_EQ(all.api.certificate_file, "a.pem");
+    EXPECT_EQ(all.api.key_file, "b.pem");
+    for (const auto* wrong :
+         {"--timeout 1ms", "--timeout 1h", "--timeout soon", "--certificate a.pem", "--key b"})
+        EXPECT_EQ(std::get<int>(parse(std::string{"healthcheck "} + wrong).parsed), exit_code::usage)
+            << wrong;
+}
+
+TEST(arguments, doctor_and_status) {
+    EXPECT_TRUE(parse_as<doctor_command>("doctor --json").json);
+    EXPECT_EQ(parse_as<doctor_command>("doctor --timeout 1s").api.timeout, std::chrono::seconds{1});
+    const auto plain = parse_as<status_command>("status");
+    EXPECT_FALSE(plain.once || plain.json);
+    EXPECT_EQ(plain.interval, std::chrono::seconds{2});
+    const auto all = parse_as<status_command>("status --once --interval 500ms --token-file t --json");
+    EXPECT_TRUE(all.once && all.json);
+    EXPECT_EQ(all.interval, std::chrono::milliseconds{500});
+    EXPECT_EQ(all.token_file, "t");
+}
+
+TEST(arguments, man_and_completion) {
+    using shell = completion_command::shell;
+    using page = man_command::page;
+    EXPECT_EQ(parse_as<completion_command>("completion fish").what, shell::fish);
+    EXPECT_EQ(parse_as<man_command>("man").what, page::program);
+    EXPECT_EQ(parse_as<man_command>("man callhookd.toml").what, page::configuration);
+    for (const auto* wrong : {"completion", "completion csh", "man ls"})
+        EXPECT_EQ(std::get<int>(parse(wrong).parsed), exit_code::usage) << wrong;
 }
 
 TEST(arguments, backfill) {
@@ -159,11 +215,16 @@ TEST(arguments, what_cannot_be_understood_ends_with_64_and_a_message) {
         {"serv", "did you mean serve?"},
         {"quarantine lst", "lst"},
         {"backfil", "did you mean backfill?"},
-        {"erase", "erase"},
+        {"eras", "did you mean erase?"},
+        {"erase", "required"},
+        {"erase --phone 1 --email a@b.example", "--phone"},
+        {"erase a@b.example", "there is no"},
+        {"erasures", "required"},
         {"serve --bogus", "--bogus"},
         {"serve extra", "extra"},
         {"serve --json", "--json"},
         {"serve audit", "audit"},
+        {"epoch --new --keep", "excludes"},
         {"--config", "--config"},
         {"serve --config", "--config"},
         {"serve --config=", "--config"},
@@ -232,6 +293,8 @@ TEST(arguments, help_and_version_go_to_stdout_and_end_with_0) {
           "migrate --help",
           "audit --help",
           "rebuild --help",
+          "erase --help",
+          "erasures list --help",
           "calls --help",
           "calls show --help",
           "quarantine --help",

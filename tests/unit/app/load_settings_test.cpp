@@ -135,11 +135,7 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
          "10.0.0.0/8",
          "a list of strings",
          "brackets"},
-        {"hooks.trusted_proxies = [1]",
-         "hooks.trusted_proxies",
-         "(a list of other",
-         "a list of strings",
-         "brackets"},
+        {"hooks.trusted_proxies = [1]", "hooks.trusted_proxies", "[1]", "a list of strings", "brackets"},
         // ranges
         {"hooks.port = -1", "hooks.port", "-1", "too small", "0 to 65535"},
         {"hooks.port = 65536", "hooks.port", "65536", "too large", "0 to 65535"},
@@ -186,8 +182,36 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
          "localhost",
          "not an IP address",
          "names are not looked up"},
-        {"api.address = '0.0.0.0'", "api.address", "0.0.0.0", "no API tokens", "proxy that authenticates"},
+        {"api.address = '0.0.0.0'", "api.address", "0.0.0.0", "there are no tokens", "callhookd token new"},
         {"api.address = '192.0.2.1'", "api.address", "192.0.2.1", "not a loopback address", "127.0.0.1"},
+        {"api.allowed_origins = ['https://crm.example/']",
+         "api.allowed_origins",
+         "/",
+         "not an origin",
+         "without a path"},
+        {"api.allowed_origins = ['https://CRM.example']",
+         "api.allowed_origins",
+         "CRM",
+         "not an origin",
+         "lower case"},
+        {"api.allowed_origins = ['https://crm.example:443']",
+         "api.allowed_origins",
+         "443",
+         "not an origin",
+         "usual"},
+        {"api.allowed_hosts = ['https://crm.example']",
+         "api.allowed_hosts",
+         "crm",
+         "not a host",
+         "without scheme"},
+        {"api.allowed_hosts = ['crm.example:8081']", "api.allowed_hosts", "8081", "not a host", "port"},
+        {"api.allowed_hosts = ['*.example']", "api.allowed_hosts", "*", "not a host", "callhook.internal"},
+        {"hooks.requests_per_minute = 600",
+         "hooks.requests_per_minute",
+         "600",
+         "holds for nobody",
+         "trusted_proxies"},
+        {"api.allowed_origins = ['*']", "api.allowed_origins", "*", "not an origin", "https://crm.example"},
         {"api.port = 8080", "api.port", "8080", "port of hooks as well", "two different ports"},
         {"hooks.trusted_proxies = ['x']", "hooks.trusted_proxies", "x", "not an IP network", "10.0.0.0/8"},
         {"hooks.trusted_proxies = ['10.0.0.0/33']",
@@ -220,13 +244,17 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
          "lower it"},
         {"inbox.batch_bytes = '65MiB'", "inbox.batch_bytes", "65MiB", "inbox.queue_bytes, 64MiB", "lower it"},
         {"inbox.queue_bytes = '64KiB'", "hooks.max_body", "1MiB", "inbox.queue_bytes, 64KiB", "lower it"},
-        {"backfill.sweep_interval = '999ms'", "backfill.sweep_interval", "999ms", "too small", "1s to 168h"},
-        {"backfill.settle = '99ms'", "backfill.settle", "99ms", "too small", "100ms to 24h"},
+        {"backfill.sweep_interval = '999ms'", "backfill.sweep_interval", "999ms", "too small", "1s to 7d"},
+        {"backfill.settle = '99ms'", "backfill.settle", "99ms", "too small", "100ms to 1d"},
         {"backfill.poll_interval = '9ms'", "backfill.poll_interval", "9ms", "too small", "10ms to 1m"},
         {"backfill.page_size = 1001", "backfill.page_size", "1001", "too large", "1 to 1000"},
         {"backfill.jobs_at_once = 65", "backfill.jobs_at_once", "65", "too large", "1 to 64"},
         {"backfill.job_attempts = 0", "backfill.job_attempts", "0", "too small", "1 to 100"},
         {"backfill.breaker_failures = 1001", "backfill.breaker_failures", "1001", "too large", "1 to 1000"},
+        {"retention.deliveries = '23h'", "retention.deliveries", "23h", "less than a day", "0s"},
+        {"retention.events = '1ms'", "retention.events", "1ms", "less than a day", "1d"},
+        {"retention.dead_letters = '36501d'", "retention.dead_letters", "36501d", "too large", "36500d"},
+        {"retention.deliveries = 'never'", "retention.deliveries", "never", "h or d", "0s to 36500d"},
         {"backfill.breaker_pause = '9ms'", "backfill.breaker_pause", "9ms", "too small", "10ms to 1h"},
         {"backfill.max_answer = '1KiB'", "backfill.max_answer", "1KiB", "too small", "64KiB to 256MiB"},
         {"backfill.sweep_intervall = '5m'",
@@ -359,6 +387,27 @@ TEST(load_settings, other_programs_and_tests_variables_are_passed_over) {
     environment["PATH"] = "/bin";
     environment["CALLHOOK_CONFIG"] = "";
     EXPECT_TRUE(load(folder, "", environment).ok());
+}
+
+TEST(load_settings, a_listener_is_where_its_socket_was_opened) {
+    const scratch_folder folder;
+    auto request = request_for(folder, "[hooks]\naddress = \"192.0.2.1\"\nport = 3\n");
+    request.handed_over = {{"hooks", "::", 443}, {"api", "127.0.0.2", 4}};
+    const auto outcome = load_settings(request);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome.values.hooks.address, "::");
+    EXPECT_EQ(outcome.values.hooks.port, 443);
+    EXPECT_EQ(outcome.values.api.address, "127.0.0.2");
+    EXPECT_EQ(outcome.values.api.port, 4);
+}
+
+TEST(load_settings, no_socket_opens_the_api_to_all_the_world) {
+    const scratch_folder folder;
+    auto request = request_for(folder, "");
+    request.handed_over = {{"api", "0.0.0.0", 8081}};
+    const auto outcome = load_settings(request);
+    ASSERT_EQ(outcome.problems.size(), 1U);
+    EXPECT_EQ(outcome.problems[0].key, "api.address");
 }
 
 TEST(load_settings, finds_everything_at_once_with_its_place) {

@@ -60,11 +60,15 @@ TEST(run, a_wrong_configuration_ends_every_command_with_78) {
         {"serve"},
         {"migrate"},
         {"audit"},
+        {"epoch"},
+        {"spool"},
         {"rebuild"},
         {"calls", "show", "main/1"},
         {"quarantine", "list"},
         {"backfill", "--source", "main"},
-        {"jobs", "list"}};
+        {"jobs", "list"},
+        {"healthcheck"},
+        {"status"}};
     for (auto words : commands) {
         SCOPED_TRACE(words.front());
         words.insert(words.end(), {"--config", file.c_str()});

@@ -45,15 +45,21 @@ inline environment_map enough() {
         {"CALLHOOK_SOURCES_MAIN_SECRETS", std::string{good_secret}}};
 }
 
-/// Loads a document (none: the default file is missing) with an environment.
-inline load_outcome load(
+/// For a document (none: the default file is missing) with an environment.
+inline load_request request_for(
     const scratch_folder& folder, std::string_view document, const environment_map& environment = enough()
 ) {
     load_request request;
     request.environment = environment;
     request.default_file = (folder.path() / "missing.toml").string();
     if (!document.empty()) request.file = folder.write("callhookd.toml", document);
-    return load_settings(request);
+    return request;
+}
+
+inline load_outcome load(
+    const scratch_folder& folder, std::string_view document, const environment_map& environment = enough()
+) {
+    return load_settings(request_for(folder, document, environment));
 }
 
 /// The first problem of a key; a test failure and an empty one where there is none.

@@ -19,6 +19,7 @@ TEST(setting_value, durations_are_a_whole_number_and_a_unit) {
         {"5s", 5s},
         {"10m", 10min},
         {"24h", 24h},
+        {"90d", 24h * 90},
         {"0s", 0ms},
         {"007s", 7s},
         {"9223372036854775807ms", milliseconds{std::numeric_limits<std::int64_t>::max()}},
@@ -31,7 +32,7 @@ TEST(setting_value, durations_are_a_whole_number_and_a_unit) {
         {"5 s", {}},
         {"5S", {}},
         {"5sec", {}},
-        {"1d", {}},
+        {"1w", {}},
         {"9223372036854775807s", {}},
         {"99999999999999999999ms", {}},
     };

@@ -1,5 +1,6 @@
 #include "app/settings_table.hpp"
 
+#include "app/named_sections.hpp"
 #include "app/reference.hpp"
 #include "app/setting_value.hpp"
 #include "scratch_folder.hpp"
@@ -7,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -21,32 +23,48 @@ std::string content_of(const std::string& path) {
     return out.str();
 }
 
-template <class Owner>
-void check_rows(const std::vector<setting<Owner>>& table) {
-    for (const auto& row : table) {
-        SCOPED_TRACE(row.key);
-        Owner owner;
-        const auto slot = row.bind(owner);
-        EXPECT_TRUE(row.help.ends_with('.'));
-        EXPECT_EQ(row.type == setting_type::choice, !row.choices.empty());
-        const bool ranged = row.type == setting_type::integer || row.type == setting_type::duration ||
-                            row.type == setting_type::size;
-        EXPECT_EQ(ranged, row.lowest < row.highest);
-        if (std::holds_alternative<std::uint16_t*>(slot)) {
-            EXPECT_LE(row.highest, 65535);
-        }
-        if (std::holds_alternative<log::level*>(slot)) {
-            EXPECT_EQ(row.choices.size(), static_cast<std::size_t>(log::level::off) + 1);
-        }
-        if (std::holds_alternative<log::format*>(slot)) {
-            EXPECT_EQ(row.choices.size(), static_cast<std::size_t>(log::format::json) + 1);
-        }
+void check_row(const setting_shape& row, const setting_slot& slot) {
+    SCOPED_TRACE(row.key);
+    EXPECT_TRUE(row.help.ends_with('.'));
+    EXPECT_EQ(row.type == setting_type::choice, !row.choices.empty());
+    const setting_type ranged[] = {
+        setting_type::integer,
+        setting_type::duration,
+        setting_type::size,
+        setting_type::durations,
+        setting_type::integers};
+    EXPECT_EQ(std::ranges::find(ranged, row.type) != std::end(ranged), row.lowest < row.highest);
+    if (std::holds_alternative<std::uint16_t*>(slot)) {
+        EXPECT_LE(row.highest, 65535);
+    }
+    if (std::holds_alternative<log::level*>(slot)) {
+        EXPECT_EQ(row.choices.size(), static_cast<std::size_t>(log::level::off) + 1);
+    }
+    if (std::holds_alternative<log::format*>(slot)) {
+        EXPECT_EQ(row.choices.size(), static_cast<std::size_t>(log::format::json) + 1);
     }
 }
 
 TEST(settings_table, rows_are_whole) {
-    check_rows(settings_table());
-    check_rows(source_table());
+    settings values;
+    for (const auto& row : settings_table())
+        check_row(row, row.bind(values));
+    for (const auto& section : named_sections()) {
+        for (const auto& row : section.rows)
+            check_row(row, row.bind(values, "main"));
+    }
+}
+
+TEST(named_sections, keep_each_section_once_and_in_the_order_of_names) {
+    for (const auto& section : named_sections()) {
+        SCOPED_TRACE(section.name);
+        settings values;
+        for (const auto* name : {"b", "c", "a", "b"})
+            section.make(values, name);
+        EXPECT_THAT(section.names(values), testing::ElementsAre("a", "b", "c"));
+        EXPECT_EQ(find_named_section(section.name), &section);
+    }
+    EXPECT_EQ(find_named_section("hooks"), nullptr);
 }
 
 TEST(settings_table, keys_and_variables_are_unique_and_slots_are_not_shared) {
@@ -71,8 +89,13 @@ TEST(settings_table, every_default_is_allowed_and_survives_the_default_file) {
         if (line.starts_with("#") && !line.starts_with("# ") && line != "#") line.erase(0, 1);
         document += line + '\n';
     }
-    const auto outcome = load(folder, document);
-    // An empty URL and an empty list stand in the file; the environment of the test fills both.
+    // Empty texts and lists stand in the file; the environment of the test fills what must not be empty.
+    auto environment = enough();
+    environment["CALLHOOK_TOKENS_DASHBOARD_HASH"] = "sha256:" + std::string(64, 'a');
+    environment["CALLHOOK_TOKENS_DASHBOARD_SCOPES"] = "admin";
+    environment["CALLHOOK_SUBSCRIPTIONS_CRM_URL"] = "https://crm.example/hook";
+    environment["CALLHOOK_SUBSCRIPTIONS_CRM_SECRETS"] = "whsec_" + std::string(32, 'A');
+    const auto outcome = load(folder, document, environment);
     EXPECT_TRUE(outcome.ok()
     ) << (outcome.ok() ? "" : outcome.problems.front().key + outcome.problems.front().reason);
     auto loaded = outcome.values;
@@ -97,10 +120,13 @@ TEST(reference, names_every_key_default_and_variable) {
         EXPECT_THAT(page, HasSubstr(std::string{row.help}));
         EXPECT_THAT(file, HasSubstr("\n#" + name + " = " + show_as_toml(row, row.bind(defaults)) + "\n"));
     }
-    for (const auto& row : source_table()) {
-        EXPECT_THAT(page, HasSubstr(std::string{row.help}));
-        if (!row.environment_only) {
-            EXPECT_THAT(file, HasSubstr("\n#" + std::string{row.key} + " = "));
+    for (const auto& section : named_sections()) {
+        EXPECT_THAT(page, HasSubstr("## `[" + std::string{section.name} + ".NAME]`"));
+        for (const auto& row : section.rows) {
+            EXPECT_THAT(page, HasSubstr(std::string{row.help}));
+            if (!row.environment_only) {
+                EXPECT_THAT(file, HasSubstr("\n#" + std::string{row.key} + " = "));
+            }
         }
     }
     for (const auto& section : setting_sections()) {

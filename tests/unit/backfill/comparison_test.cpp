@@ -233,16 +233,5 @@ TEST(comparison, every_difference_has_a_name_of_its_own) {
     EXPECT_EQ(names.size(), 5U);
 }
 
-TEST(begun_at, is_the_slot_else_the_order) {
-    auto f = fields("new");
-    EXPECT_EQ(begun_at(f), noon);
-    f.scheduled_at = at(3h);
-    EXPECT_EQ(begun_at(f), noon + 3h);
-    f.scheduled_at = lifecycle::local_time{"soon"};
-    EXPECT_EQ(begun_at(f), noon) << "a slot that cannot be read";
-    f.created_at.reset();
-    EXPECT_FALSE(begun_at(f));
-}
-
 }  // namespace
 }  // namespace callhook::backfill

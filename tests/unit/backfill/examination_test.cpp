@@ -54,7 +54,7 @@ TEST_F(examination_test, an_outcome_that_was_not_told_and_one_that_was) {
 TEST_F(examination_test, what_was_merged_before_is_unchanged) {
     const auto c = vendor_has(7, 2h);
     all_webhooks_came(c);
-    store::delivery d;
+    lifecycle::delivery d;
     d.source = "main";
     d.from = lifecycle::origin::backfill;
     d.received_at = now() - 1h;

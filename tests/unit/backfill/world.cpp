@@ -145,7 +145,7 @@ vendor_call& world::vendor_has(std::int64_t id, std::chrono::seconds ago, std::s
 }
 
 void world::webhook_came(const vendor_call& c, const std::string& event) {
-    store::delivery d;
+    lifecycle::delivery d;
     d.id = store::test_id(++deliveries_, c.created_at);
     d.source = "main";
     d.received_at = c.created_at + std::chrono::seconds{1};
@@ -159,7 +159,7 @@ void world::all_webhooks_came(const vendor_call& c) {
     if (c.status == "user-failed") webhook_came(c, "call.missed");
 }
 
-void world::sequence(const store::delivery& d) {
+void world::sequence(const lifecycle::delivery& d) {
     auto what = d.from == lifecycle::origin::backfill ? decoder->decode_record(d.source, d.body)
                                                       : decoder->decode(d.source, d.body);
     auto fact = std::get<lifecycle::call_fact>(std::move(what));
@@ -170,9 +170,9 @@ void world::sequence(const store::delivery& d) {
     const auto& created = record.fields.created_at;
     const auto created_at = created && created->at ? store::sql_text(to_rfc3339(*created->at)) : "NULL";
     db.exec(
-        "INSERT INTO calls (source, id, phase, created_at, at, record, provenance, facts) VALUES ('main', " +
+        "INSERT INTO calls (source, id, phase, created_at, at, record, facts) VALUES ('main', " +
         std::to_string(key.id) + ", " + store::sql_text(lifecycle::to_string(record.phase)) + ", " +
-        created_at + ", " + store::sql_text(to_rfc3339(d.received_at)) + ", '{}', '{}', " +
+        created_at + ", " + store::sql_text(to_rfc3339(d.received_at)) + ", '{}', " +
         store::sql_text(records::write_facts(facts)) +
         ") ON CONFLICT (source, id) DO UPDATE SET phase = excluded.phase, facts = excluded.facts"
     );
@@ -187,7 +187,7 @@ std::vector<std::int64_t> world::appended_ids() const {
 }
 
 append_function world::make_append() {
-    return [this](store::delivery d) -> asio::awaitable<result<void>> {
+    return [this](lifecycle::delivery d) -> asio::awaitable<result<void>> {
         if (!append_fails) {
             if (sequences) sequence(d);
             appended.push_back(std::move(d));

@@ -101,7 +101,7 @@ protected:
     void webhook_came(const vendor_call& c, const std::string& event);
     void all_webhooks_came(const vendor_call& c);
     /// What the sequencer makes of a delivery.
-    void sequence(const store::delivery& d);
+    void sequence(const lifecycle::delivery& d);
 
     /// A stretch that holds all calls of the last day.
     [[nodiscard]] stretch day() const {
@@ -160,7 +160,7 @@ protected:
     fake_api api;
     settings how;
 
-    std::vector<store::delivery> appended;
+    std::vector<lifecycle::delivery> appended;
     bool sequences = true;
     std::optional<error> append_fails;
     std::map<std::int64_t, lifecycle::fact_set> stored;

@@ -14,8 +14,8 @@ constexpr utc_time noon{1'473'336'000s};
 
 /// Webhooks, one a minute, each of which came `lag` after its call, plus some seconds of its own; the
 /// configured zone puts the call `off` late.
-std::vector<arrival_sample> arrivals(int count, seconds off, seconds lag = 3s) {
-    std::vector<arrival_sample> out;
+std::vector<store::arrival> arrivals(int count, seconds off, seconds lag = 3s) {
+    std::vector<store::arrival> out;
     for (int i = 0; i < count; ++i) {
         const auto called = noon + i * 1min;
         out.push_back({called + lag + i % 7 * 900ms, called + off});
@@ -23,7 +23,7 @@ std::vector<arrival_sample> arrivals(int count, seconds off, seconds lag = 3s) {
     return out;
 }
 
-void make_late(std::vector<arrival_sample>& webhooks, int how_many, seconds by) {
+void make_late(std::vector<store::arrival>& webhooks, int how_many, seconds by) {
     for (int i = 0; i < how_many; ++i)
         webhooks[static_cast<std::size_t>(i)].received_at += by + i * 7min;
 }

@@ -27,6 +27,7 @@ TEST(text, percent_decoding_refuses_broken_escapes_and_nul) {
     EXPECT_FALSE(percent_decode("%4"));
     EXPECT_FALSE(percent_decode("%zz"));
     EXPECT_FALSE(percent_decode("a%00b"));
+    EXPECT_FALSE(percent_decode(std::string_view{"a\0b", 3}));
     EXPECT_EQ(percent_decode(percent_encode("+48 1/ü")), "+48 1/ü");
 }
 
@@ -36,11 +37,20 @@ TEST(text, control_characters_are_escaped_but_for_those_to_keep) {
 }
 
 TEST(text, base64_follows_the_rfc_vectors) {
+    EXPECT_EQ(base64_decode(""), "");
     EXPECT_EQ(base64_decode("Zg=="), "f");
     EXPECT_EQ(base64_decode("Zm8="), "fo");
     EXPECT_EQ(base64_decode("Zm9vYmFy"), "foobar");
     EXPECT_FALSE(base64_decode("Zg"));
     EXPECT_FALSE(base64_decode("Z*=="));
+    for (const auto* odd :
+         {"Z===", "====", "Z=g=", "Zg==Zg==", "Zm9=Zm9v", " Zm9vYm ", "Zm9v\n\n\n\n", "Zm8=\n\n\n\n"})
+        EXPECT_FALSE(base64_decode(odd)) << odd;
+    EXPECT_EQ(base64_encode(""), "");
+    EXPECT_EQ(base64_encode("f"), "Zg==");
+    EXPECT_EQ(base64_encode("fo"), "Zm8=");
+    EXPECT_EQ(base64_encode("foobar"), "Zm9vYmFy");
+    EXPECT_EQ(base64_encode(std::string_view{"\xff\xfe\0", 3}), "//4A");
 }
 
 TEST(text, integers_are_whole_or_nothing) {
@@ -121,6 +131,62 @@ TEST(phone, normalises_with_and_without_prefix) {
     EXPECT_FALSE(to_e164("", "PL"));
     EXPECT_TRUE(is_known_region("DE"));
     EXPECT_FALSE(is_known_region("XX"));
+}
+
+TEST(phone, a_remembered_number_is_the_number_of_its_own_region) {
+    for (int again = 0; again < 3; ++again) {
+        EXPECT_EQ(to_e164_again("123 123 123", "PL"), "+48123123123");
+        EXPECT_EQ(to_e164_again("123 123 123", "DE"), to_e164("123 123 123", "DE"));
+        EXPECT_FALSE(to_e164_again("hello", "PL"));
+        EXPECT_FALSE(to_e164_again("", "PL"));
+        EXPECT_FALSE(to_e164_again(std::string(65, '1'), "PL"));
+    }
+    // More than are remembered, so that they replace each other.
+    for (int i = 0; i < 2'000; ++i) {
+        const auto raw = "+48 123 12" + std::to_string(1'000 + i % 700);
+        ASSERT_EQ(to_e164_again(raw, "PL"), to_e164(raw, "PL"));
+    }
+}
+
+TEST(text, tells_utf8_from_other_bytes) {
+    using namespace std::string_view_literals;
+    for (const auto good :
+         {""sv,
+          "plain"sv,
+          "\0"sv,
+          "\x7f"sv,
+          "\xc2\x80"sv,
+          "\xdf\xbf"sv,
+          "\xe0\xa0\x80"sv,
+          "\xed\x9f\xbf"sv,
+          "\xee\x80\x80"sv,
+          "\xef\xbf\xbf"sv,
+          "\xf0\x90\x80\x80"sv,
+          "\xf4\x8f\xbf\xbf"sv,
+          "za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87"sv})
+        EXPECT_TRUE(is_utf8(good)) << good;
+    for (const auto bad :
+         {"\x80"sv,
+          "\xbf"sv,
+          "\xc0\xaf"sv,
+          "\xc1\xbf"sv,
+          "\xc2"sv,
+          "\xc2x"sv,
+          "\xe0\x80\xaf"sv,
+          "\xe0\x9f\xbf"sv,
+          "\xe2\x82"sv,
+          "\xe2\x82x"sv,
+          "\xed\xa0\x80"sv,
+          "\xed\xbf\xbf"sv,
+          "\xf0\x80\x80\xaf"sv,
+          "\xf0\x8f\xbf\xbf"sv,
+          "\xf0\x9f\x98"sv,
+          "\xf4\x90\x80\x80"sv,
+          "\xf5\x80\x80\x80"sv,
+          "\xff"sv,
+          "\xfe\xff"sv,
+          "a\xc2"sv})
+        EXPECT_FALSE(is_utf8(bad));
 }
 
 }  // namespace

@@ -9,11 +9,11 @@
 namespace callhook::feed {
 namespace {
 
-store::event_row event(std::int64_t position, const json::object& stored) {
+shared_event event(std::int64_t position, const json::object& stored) {
     store::event_row row;
     row.position = position;
     row.event = json::serialize(stored);
-    return row;
+    return std::make_shared<const store::event_row>(std::move(row));
 }
 
 const json::object call_new{
@@ -31,7 +31,7 @@ json::object with_id(json::object stored, const std::string& id, const std::stri
 }
 
 TEST(cloud_events, an_event_gets_its_id_and_sequence) {
-    const auto text = render("0a1b2c3d", event(7, call_new));
+    const auto text = render("0a1b2c3d", *event(7, call_new));
     EXPECT_EQ(
         json::parse(text),
         json::value(with_id(call_new, "0a1b2c3d.00000000000000000007", "00000000000000000007"))
@@ -66,7 +66,7 @@ TEST(cloud_events, lines_hold_one_event_each) {
     const auto lines = split(std::string_view{text}.substr(0, text.size() - 1), '\n');
     ASSERT_EQ(lines.size(), 2U);
     for (std::size_t i = 0; i < lines.size(); ++i)
-        EXPECT_EQ(json::parse(lines[i]), json::parse(render("0a1b2c3d", events[i])));
+        EXPECT_EQ(json::parse(lines[i]), json::parse(render("0a1b2c3d", *events[i])));
 }
 
 TEST(event_filter, takes_what_matches_every_list_that_is_not_empty) {
@@ -74,6 +74,7 @@ TEST(event_filter, takes_what_matches_every_list_that_is_not_empty) {
     row.type = "call.new";
     row.source = "main";
     row.subject = "calls/7";
+    row.event = "{}";
     const auto takes = [&](const store::event_filter& filter) { return filter.takes(row); };
     EXPECT_TRUE(takes({}));
     EXPECT_TRUE(store::event_filter{}.empty());
@@ -86,6 +87,8 @@ TEST(event_filter, takes_what_matches_every_list_that_is_not_empty) {
     EXPECT_FALSE(takes({{"call"}, {}, {}})) << "a type is compared as a whole";
     EXPECT_FALSE(takes({{""}, {}, {}}));
     EXPECT_FALSE((store::event_filter{{}, {}, {"calls/7"}}.empty()));
+    row.event.clear();
+    EXPECT_FALSE(takes({})) << "erased";
 }
 
 }  // namespace

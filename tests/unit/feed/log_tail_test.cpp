@@ -2,16 +2,13 @@
 
 #include "base/json.hpp"
 #include "feed/events_endpoint.hpp"
-#include "store/sequencer_store.hpp"
-#include "test_database.hpp"
+#include "log_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <future>
 #include <thread>
 
@@ -20,63 +17,30 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
 
-class log_tail_test : public testing::Test {
+class log_tail_test : public log_fixture {
 protected:
-    ~log_tail_test() override {
-        if (tail) tail->stop();
-    }
-
-    void open(std::size_t bytes = 1 << 20) {
-        // Notifications must do: within a test no poll comes.
-        tail.emplace(loop.get_executor(), db.where(), tail_settings{bytes, 1h}, metrics);
-        run_until([&] { return tail->head().has_value(); });
-    }
-
-    /// Runs the loop until something holds; fails where it does not within some seconds.
-    void run_until(const std::function<bool()>& holds) {
-        const auto give_up = clock::now() + 10s;
-        while (!holds() && clock::now() < give_up) {
-            loop.restart();
-            loop.run_for(5ms);
-        }
-        ASSERT_TRUE(holds());
-    }
-
-    /// Appends events as the sequencer does: every third a `call.new`, the others `call.missed`.
-    void write(int count) {
-        sequencer.sequence([&](store::sequencer_transaction& tx) {
-            auto head = tx.head();
-            std::vector<store::event_row> rows;
-            for (int i = 0; i < count; ++i) {
-                const auto n = ++head.position;
-                const std::string type = n % 3 == 0 ? "call.new" : "call.missed";
-                rows.push_back({n, type, "main", "calls/1", {}, R"({"type":")" + type + "\"}"});
-            }
-            head.recorded_at = store::test_time();
-            tx.append_events(rows, head.recorded_at);
-            tx.finish(head);
-        });
-    }
-
     std::vector<std::int64_t> read(
         std::int64_t after, const store::event_filter& filter = {}, std::size_t limit = 100
     ) {
         std::vector<std::int64_t> out;
         for (const auto& event : tail->read(after, filter, limit, read_to))
-            out.push_back(event.position);
+            out.push_back(event->position);
         return out;
     }
-    using list = std::vector<std::int64_t>;
+
+    /// What the sequencer offers after a position: these events, up to a head of this epoch, or of the tail's.
+    void offer(std::int64_t after, const list& positions, std::int64_t until, const std::string& epoch = {}) {
+        store::event_page page{*tail->head(), {}};
+        page.head.position = until;
+        if (!epoch.empty()) page.head.epoch = epoch;
+        for (const auto position : positions)
+            page.events.push_back({position, "call.new", "main", "calls/1", {}, "{}"});
+        tail->offer(after, std::move(page));
+    }
 
     bool covers(std::int64_t position) { return tail->covers(position, *tail->head()); }
 
-    store::test_database db;
-    store::sequencer_store sequencer{db.where()};
-    asio::io_context loop;
-    metrics_registry metrics;
-    std::optional<log_tail> tail;
     std::int64_t read_to = -1;
 };
 
@@ -147,6 +111,40 @@ TEST_F(log_tail_test, a_stretch_longer_than_a_page_comes_whole) {
     EXPECT_EQ(read(0, {}, 10'000).size(), 2'500U);
 }
 
+TEST_F(log_tail_test, takes_what_the_sequencer_offers_and_reads_on_behind_it) {
+    open();
+    // Not in the database: so it is known which were taken.
+    offer(0, {1, 2}, 2);
+    run_until([&] { return tail->head()->position == 2; });
+    EXPECT_EQ(read(0), (list{1, 2}));
+    db.exec("UPDATE feed_head SET position = 2");
+    write(2);
+    run_until([&] { return tail->head()->position == 4; });
+    EXPECT_EQ(read(0), (list{1, 2, 3, 4})) << "nobody offered these";
+}
+
+TEST_F(log_tail_test, takes_no_offer_that_does_not_follow) {
+    open();
+    write(3);
+    run_until([&] { return tail->head()->position == 3; });
+    offer(4, {5}, 5);
+    offer(2, {3}, 5);
+    offer(3, {4}, 5, "00000000");
+    write(1);
+    run_until([&] { return tail->head()->position == 4; });
+    EXPECT_EQ(read(0), (list{1, 2, 3, 4}));
+}
+
+TEST_F(log_tail_test, an_offer_without_events_moves_the_head) {
+    open();
+    write(3);
+    run_until([&] { return tail->head()->position == 3; });
+    offer(3, {}, 5);
+    run_until([&] { return tail->head()->position == 5; });
+    EXPECT_FALSE(covers(3)) << "they are the database's";
+    EXPECT_TRUE(covers(5));
+}
+
 TEST_F(log_tail_test, another_epoch_is_another_history) {
     open();
     write(5);
@@ -198,7 +196,9 @@ protected:
     void SetUp() override {
         write(10);
         open();
-        endpoint.emplace(feed_settings{6, 5'000ms}, *tail, readers);
+        log.emplace(*tail, readers, metrics);
+        streams.emplace(stream_settings{}, *log, metrics);
+        endpoint.emplace(feed_parts{{6, 5'000ms}, *log, *streams});
     }
 
     std::future<http::response> ask(const std::string& query, std::vector<http::field> fields = {}) {
@@ -233,6 +233,8 @@ protected:
     std::string id(std::int64_t position) { return to_string(cursor{tail->head()->epoch, position}); }
 
     store::reader_pool readers{db.where(), 2, metrics};
+    std::optional<log_reader> log;
+    std::optional<event_streams> streams;
     std::optional<events_endpoint> endpoint;
 };
 

@@ -135,6 +135,50 @@ TEST_F(client_failures, a_large_answer_is_refused) {
     }
 }
 
+TEST_F(client_failures, a_large_answer_ends_at_the_limit_for_who_needs_no_more) {
+    settings_.max_body = 10;
+    settings_.truncate_body = true;
+    const std::string head = "HTTP/1.1 410 Gone\r\n";
+    for (const auto& answer :
+         {head + "Content-Length: 10000000000\r\n\r\n1234567890",
+          head + "Content-Length: 20\r\n\r\n12345678901",
+          head + "Transfer-Encoding: chunked\r\n\r\nffffff\r\n12345678901",
+          head + "Transfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n3\r\n90x\r\n",
+          head + "Transfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n",
+          head + "\r\n12345678901"}) {
+        drop();
+        serve([answer](peer& client) {
+            client.request();
+            client.send(answer);
+            client.hang();
+        });
+        for (int i = 1; i <= 2; ++i) {
+            const auto got = get();
+            ASSERT_TRUE(got.has_value()) << answer << got.error().message;
+            EXPECT_EQ(got->status, 410U);
+            EXPECT_EQ(got->body, "1234567890") << answer;
+            EXPECT_EQ(server_->accepted(), i) << "its connection is of no more use";
+        }
+    }
+    for (const auto& answer :
+         {head + "Content-Length: 10\r\n\r\n1234567890",
+          head + "Transfer-Encoding: chunked\r\n\r\na\r\n1234567890\r\n0\r\n\r\n"}) {
+        drop();
+        serve(always(answer));
+        EXPECT_EQ(get()->body, "1234567890");
+        EXPECT_EQ(get()->body, "1234567890");
+        EXPECT_EQ(server_->accepted(), 1) << "all of it was read";
+    }
+    drop();
+    settings_.max_body = 0;
+    serve([&head](peer& client) {
+        client.request();
+        client.send(head + "Content-Length: 5\r\n\r\n");
+        client.hang();
+    });
+    EXPECT_EQ(get()->status, 410U);
+}
+
 TEST_F(client_failures, chunks_of_one_byte_do_not_go_on_for_ever) {
     settings_.max_body = 100'000;
     serve([](peer& client) {

@@ -151,6 +151,9 @@ TEST_F(http_client, replaces_a_kept_connection_that_closed_while_it_was_used) {
     EXPECT_EQ(posted.error().code, errc::unavailable);
     EXPECT_THAT(posted.error().message, HasSubstr("before any answer"));
     EXPECT_EQ(server_->accepted(), 3);
+    for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(send({.method = "POST", .repeatable = true})->body, "x");
+    EXPECT_EQ(server_->accepted(), 5);
 }
 
 TEST_F(http_client, replaces_a_kept_connection_once_only) {

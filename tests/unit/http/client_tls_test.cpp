@@ -210,6 +210,19 @@ TEST_F(tls_client, replaces_a_kept_connection_that_closed_while_it_was_used) {
     EXPECT_EQ(server_->accepted(), 4);
 }
 
+TEST_F(tls_client, clients_can_share_authorities_that_are_loaded_already) {
+    serve_tls(always(ok("x")));
+    settings_.trust = std::make_shared<tls_trust>(settings_.ca_file);
+    settings_.ca_file = "/nowhere/authorities.pem";  // not read
+    client other{loop_.get_executor(), settings_};
+    EXPECT_EQ(get()->body, "x");
+    drop();
+    EXPECT_EQ(get()->body, "x");
+    settings_.trust = std::make_shared<tls_trust>(file_.path());
+    drop();
+    EXPECT_THAT(failure(), HasSubstr(": certificate: "));
+}
+
 TEST_F(tls_client, says_that_the_authorities_cannot_be_read) {
     settings_.origin.tls = true;
     settings_.ca_file = "/nowhere/authorities.pem";

@@ -85,6 +85,11 @@ asio::awaitable<void> three_pieces(body_stream& out) {
     co_await out.write(big);
 }
 
+asio::awaitable<void> silent_stream(body_stream& out) {
+    co_await out.write("one");
+    co_await sleep(1h);
+}
+
 asio::awaitable<void> broken_stream(body_stream& out) {
     co_await out.write("one");
     throw std::runtime_error{"no more"};
@@ -223,6 +228,9 @@ server_test::server_test() : work_{loop_.get_executor()} {
     });
     add("GET", "/stream", [](request) -> asio::awaitable<response> {
         co_return response{.stream = three_pieces};
+    });
+    add("GET", "/silent-stream", [](request) -> asio::awaitable<response> {
+        co_return response{.stream = silent_stream};
     });
     add("GET", "/broken-stream", [](request) -> asio::awaitable<response> {
         co_return response{.stream = broken_stream};

@@ -75,6 +75,26 @@ TEST_F(lifecycle, clients_that_go_away_leave_nothing_behind) {
     EXPECT_THAT(metrics_.render(), HasSubstr("callhook_http_connections{listener=\"test\"} 0\n"));
 }
 
+TEST_F(lifecycle, a_stream_that_says_nothing_ends_when_its_client_goes) {
+    start();
+    for (const bool reset : {false, true}) {
+        {
+            raw_client client{settings_.port};
+            client.send("GET /silent-stream HTTP/1.1\r\nHost: a\r\n\r\n");
+            std::this_thread::sleep_for(20ms);
+            EXPECT_TRUE(eventually([&] { return connections() == 1; }));
+            if (reset) client.reset();
+        }
+        EXPECT_TRUE(eventually([&] { return connections() == 0; }));
+    }
+    raw_client pipelining{settings_.port};
+    pipelining.send("GET /silent-stream HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::this_thread::sleep_for(20ms);
+    pipelining.send("GET /echo?1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::this_thread::sleep_for(50ms);
+    EXPECT_EQ(connections(), 1) << "who sends on is there";
+}
+
 TEST_F(lifecycle, a_half_closed_client_still_gets_its_answer) {
     start();
     raw_client client{settings_.port};
@@ -84,7 +104,8 @@ TEST_F(lifecycle, a_half_closed_client_still_gets_its_answer) {
     EXPECT_TRUE(client.closed());
 }
 
-TEST_F(lifecycle, stop_lets_requests_finish_and_closes_idle_connections_at_once) {
+TEST_F(lifecycle, stop_lets_requests_finish_and_closes_connections_that_have_been_idle_at_once) {
+    settings_.limits.lame_duck = 20ms;
     start();
     raw_client idle{settings_.port};
     raw_client used{settings_.port};
@@ -95,6 +116,7 @@ TEST_F(lifecycle, stop_lets_requests_finish_and_closes_idle_connections_at_once)
     raw_client uploading{settings_.port};
     uploading.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na");
     EXPECT_TRUE(eventually([&] { return handled_ == 2 && connections() == 4; }));
+    std::this_thread::sleep_for(40ms);
     std::thread rest{[&] {
         std::this_thread::sleep_for(50ms);
         EXPECT_TRUE(idle.closed());
@@ -110,6 +132,31 @@ TEST_F(lifecycle, stop_lets_requests_finish_and_closes_idle_connections_at_once)
     EXPECT_EQ(got.header("connection"), "close");
     EXPECT_EQ(uploading.receive().body, "abc");
     EXPECT_THROW(raw_client{settings_.port}, std::runtime_error);
+}
+
+TEST_F(lifecycle, stop_serves_a_request_that_is_on_its_way) {
+    settings_.limits.lame_duck = 2s;
+    start();
+    raw_client silent{settings_.port};
+    raw_client opened{settings_.port};
+    raw_client used{settings_.port};
+    used.send("GET /echo?1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(used.receive().status, 200U);
+    EXPECT_TRUE(eventually([&] { return connections() == 3; }));
+    std::thread rest{[&] {
+        std::this_thread::sleep_for(100ms);
+        for (auto* client : {&opened, &used}) {
+            client->send("GET /echo?late HTTP/1.1\r\nHost: a\r\n\r\n");
+            const auto got = client->receive();
+            EXPECT_EQ(got.body, "got late");
+            EXPECT_EQ(got.header("connection"), "close");
+            EXPECT_TRUE(client->closed());
+        }
+        EXPECT_TRUE(silent.closed());
+    }};
+    const auto took = stop(20s);
+    rest.join();
+    EXPECT_LT(took, 15s) << "who says nothing is let go before the deadline";
 }
 
 TEST_F(lifecycle, stop_serves_what_the_kernel_has_already_taken) {

@@ -210,6 +210,34 @@ TEST_F(refusal, connections_over_the_cap_are_told_so) {
     EXPECT_EQ(ask("GET /echo?1 HTTP/1.1\r\nHost: a\r\n\r\n").status, 200U);
 }
 
+TEST_F(refusal, connections_of_one_address_over_its_cap_are_told_so_and_others_are_served) {
+    settings_.limits.max_connections_per_address = 2;
+    start();
+    raw_client first{settings_.port};
+    auto second = std::make_unique<raw_client>(settings_.port);
+    EXPECT_TRUE(eventually([&] { return connections() == 2; }));
+    for (int i = 0; i < 3; ++i) {
+        raw_client third{settings_.port};
+        EXPECT_EQ(third.receive().status, 503U) << "before a word of a request";
+        EXPECT_TRUE(third.closed());
+    }
+    EXPECT_EQ(rejected("too_many_of_address"), 3);
+    EXPECT_EQ(rejected("too_many_connections"), 0);
+    second.reset();
+    EXPECT_TRUE(eventually([&] { return connections() == 1; }));
+    EXPECT_EQ(ask("GET /echo?1 HTTP/1.1\r\nHost: a\r\n\r\n").status, 200U);
+}
+
+TEST_F(refusal, exempt_peers_have_no_cap_of_their_own) {
+    settings_.limits.max_connections_per_address = 1;
+    settings_.uncounted = network_list{{"127.0.0.0/8"}};
+    start();
+    raw_client first{settings_.port};
+    raw_client second{settings_.port};
+    EXPECT_TRUE(eventually([&] { return connections() == 2; }));
+    EXPECT_EQ(ask("GET /echo?1 HTTP/1.1\r\nHost: a\r\n\r\n").status, 200U);
+}
+
 TEST_F(refusal, bodies_over_the_common_budget_are_503) {
     settings_.limits.max_inflight_body_bytes = 100'000;
     start();

@@ -16,7 +16,7 @@ gatekeeper make_gatekeeper() {
     sources["header"].required_header = "X-Hook-Key";
     sources["header"].required_header_value = secret{"key"};
     sources["listed"].secrets = {secret{"first-secret"}};
-    sources["listed"].allow = network_list{{"192.0.2.0/24", "2001:db8::/32"}};
+    sources["listed"].allow = http::network_list{{"192.0.2.0/24", "2001:db8::/32"}};
     return gatekeeper{std::move(sources)};
 }
 

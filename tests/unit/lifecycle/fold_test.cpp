@@ -67,6 +67,14 @@ bool has_anomaly(const call_record& r, const std::string& code, const std::strin
     return r.anomalies.contains({code, field});
 }
 
+field_source source_of(const folded& state, std::string_view field) {
+    for (const auto& [name, source] : state.from) {
+        if (name == field) return source;
+    }
+    ADD_FAILURE() << "no source of " << field;
+    return {};
+}
+
 std::vector<std::string> types(const step& s) {
     std::vector<std::string> out;
     for (const auto& e : s.events)
@@ -178,7 +186,7 @@ TEST(correlator, a_copy_received_earlier_takes_over_the_provenance_and_tells_not
     const auto earlier = correlate(facts, seen(fact_kind::ordered, 2, ordered_fields()));
     EXPECT_TRUE(earlier.changed);
     EXPECT_TRUE(earlier.events.empty());
-    EXPECT_EQ(earlier.after.from.at("to").delivery, id_of(2));
+    EXPECT_EQ(source_of(earlier.after, "to").delivery, id_of(2));
 }
 
 TEST(correlator, feedback_alone_is_evidence_of_the_completed_call) {
@@ -199,9 +207,12 @@ TEST(correlator, feedback_alone_is_evidence_of_the_completed_call) {
 
 TEST(correlator, what_only_the_api_tells_is_told_by_callhooks_own_events) {
     fact_set facts;
-    correlate(facts, seen(fact_kind::scheduled, 1, ordered_fields()));
+    auto slot = ordered_fields();
+    slot.scheduled_at = at(3600s);
+    correlate(facts, seen(fact_kind::scheduled, 1, slot));
     call_fields cancelled;
     cancelled.status = "cancelled";
+    cancelled.scheduled_at = at(3600s);
     EXPECT_EQ(
         types(correlate(facts, seen(fact_kind::observed, 2, cancelled))),
         std::vector<std::string>{"call.cancelled"}
@@ -238,11 +249,35 @@ TEST(correlator, a_record_tells_the_outcome_alone_where_the_beginning_was_told) 
     for (const auto kind : {fact_kind::ordered, fact_kind::scheduled}) {
         fact_set facts;
         correlate(facts, seen(kind, 1, ordered_fields()));
+        auto record = status_of("manager-failed");
+        if (kind == fact_kind::scheduled) record.scheduled_at = at(3600s);
         EXPECT_EQ(
-            types(correlate(facts, seen(fact_kind::observed, 2, status_of("manager-failed")))),
+            types(correlate(facts, seen(fact_kind::observed, 2, record))),
             std::vector<std::string>{"call.missed"}
         );
     }
+}
+
+TEST(correlator, a_slot_is_told_once_whoever_tells_of_it_first_and_whatever_else_began_the_call) {
+    auto slot = status_of("cancelled");
+    slot.scheduled_at = at(3600s);
+    const auto ordered = seen(fact_kind::ordered, 1, ordered_fields());
+    const auto scheduled = seen(fact_kind::scheduled, 3, slot);
+    fact_set facts;
+    correlate(facts, ordered);
+    EXPECT_EQ(
+        types(correlate(facts, seen(fact_kind::observed, 2, slot))),
+        (std::vector<std::string>{"call.scheduled", "call.cancelled"})
+    );
+    EXPECT_EQ(types(correlate(facts, scheduled)), std::vector<std::string>{"call.updated"});
+
+    fact_set webhooks_first;
+    correlate(webhooks_first, ordered);
+    EXPECT_EQ(types(correlate(webhooks_first, scheduled)), std::vector<std::string>{"call.scheduled"});
+    EXPECT_EQ(
+        types(correlate(webhooks_first, seen(fact_kind::observed, 2, slot))),
+        std::vector<std::string>{"call.cancelled"}
+    );
 }
 
 TEST(correlator, a_record_of_a_slot_begins_with_call_scheduled) {
@@ -276,6 +311,29 @@ TEST(correlator, the_status_that_a_missed_webhook_carried_is_no_other_outcome_in
     }));
     // Whichever came first.
     EXPECT_EQ(record_of({record, missed}), record_of({missed, record}));
+}
+
+TEST(correlator, what_gives_a_record_its_meaning_later_takes_no_event_from_a_webhook) {
+    // The record said nothing that anyone knew; that its status means missed shows when a webhook carries it.
+    fact_set facts;
+    correlate(facts, seen(fact_kind::observed, 1, status_of("nobody-there")));
+    EXPECT_EQ(
+        types(correlate(facts, seen(fact_kind::missed, 2, status_of("nobody-there")))),
+        std::vector<std::string>{"call.missed"}
+    );
+    EXPECT_EQ(
+        types(correlate(facts, seen(fact_kind::ordered, 3, ordered_fields()))),
+        std::vector<std::string>{"call.new"}
+    );
+
+    // Whoever told of a completed call told of it, whatever a webhook says of the status after it.
+    fact_set odd;
+    correlate(odd, seen(fact_kind::observed, 1, status_of("completed")));
+    correlate(odd, seen(fact_kind::missed, 2, status_of("completed")));
+    EXPECT_EQ(
+        types(correlate(odd, seen(fact_kind::completed, 3, completed_fields()))),
+        std::vector<std::string>{"call.updated"}
+    );
 }
 
 TEST(fold, changeable_fields_go_to_the_latest_look_and_fixed_ones_to_the_event) {

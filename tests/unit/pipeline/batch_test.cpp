@@ -1,10 +1,14 @@
 #include "pipeline/batch.hpp"
 
+#include "base/time_text.hpp"
+#include "pipeline/erasure.hpp"
 #include "records/record_json.hpp"
 #include "sources/callpage/callpage.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 namespace callhook::pipeline {
@@ -12,12 +16,68 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Who was erased, in memory.
+class memory_erasures final : public store::erasure_access {
+public:
+    std::string key() override { return "key"; }
+    std::map<lifecycle::call_key, uuid> calls(const std::vector<lifecycle::call_key>& keys) override {
+        std::map<lifecycle::call_key, uuid> out;
+        for (const auto& key : keys) {
+            if (refused.contains(key)) out.emplace(key, refused.at(key));
+        }
+        return out;
+    }
+    std::map<std::string, store::erased_person> people(const std::vector<std::string>& hashes) override {
+        std::map<std::string, store::erased_person> out;
+        for (const auto& hash : hashes) {
+            if (hash == who) out.emplace(hash, store::erased_person{{}, at});
+        }
+        return out;
+    }
+    store::erasure_receipt receipt(const uuid& id) override {
+        return {id, "phone", std::string(32, 'h'), at, "{}"};
+    }
+    void record(const store::erasure_receipt&) override {}
+    store::erased_rows erase(const store::erasure_targets& what, const uuid&) override {
+        erased.insert(erased.end(), what.calls.begin(), what.calls.end());
+        return {{}, what.calls, {}};
+    }
+    void empty(const std::vector<uuid>& ids) override { emptied += ids.size(); }
+    void refuse(const std::map<lifecycle::call_key, uuid>& calls) override {
+        refused.insert(calls.begin(), calls.end());
+    }
+
+    std::string who;
+    utc_time at{};
+    std::map<lifecycle::call_key, uuid> refused;
+    std::vector<lifecycle::call_key> erased;
+    std::size_t emptied = 0;
+};
+
+/// Gives each row to a function.
+template <class Row>
+class row_taker final : public store::row_writer<Row> {
+public:
+    explicit row_taker(std::function<void(const Row&)> take) : take_{std::move(take)} {}
+    void add(const Row& row) override { take_(row); }
+    void complete() override {}
+
+private:
+    std::function<void(const Row&)> take_;
+};
+
 /// The store's side of the sequencer in memory. The functional tests run the real one through the same steps.
 class memory_transaction final : public store::sequencer_transaction {
 public:
     [[nodiscard]] const store::feed_head& head() const override { return head_; }
-    std::vector<store::pending_delivery> take_pending(std::size_t) override {
-        return std::exchange(pending, {});
+    std::vector<store::pending_group> take_pending(std::size_t) override {
+        return pending.empty() ? std::vector<store::pending_group>{} : std::vector<store::pending_group>{{1, {}, {}, {}}};
+    }
+    std::vector<std::vector<store::pending_delivery>> deliveries_of(
+        const std::vector<store::pending_group>& groups
+    ) override {
+        return groups.empty() ? std::vector<std::vector<store::pending_delivery>>{}
+                              : std::vector<std::vector<store::pending_delivery>>{std::exchange(pending, {})};
     }
     std::vector<store::call_row> calls(const std::vector<lifecycle::call_key>& keys) override {
         std::vector<store::call_row> out;
@@ -33,9 +93,25 @@ public:
         }
         return out;
     }
-    void write_calls(const std::vector<store::call_row>& rows) override {
+    std::vector<store::call_row> call_states(const std::vector<lifecycle::call_key>& keys) override {
+        auto out = calls(keys);
+        for (auto& row : out)
+            row.record.clear();
+        return out;
+    }
+    std::unique_ptr<store::row_writer<store::call_row>> new_calls() override {
+        return std::make_unique<row_taker<store::call_row>>([this](const store::call_row& row) {
+            if (!stored_calls.emplace(row.key, row).second)
+                throw std::logic_error{"the call is stored already"};
+        });
+    }
+    void update_calls(const std::vector<store::call_row>& rows) override {
         for (const auto& row : rows)
-            stored_calls[row.key] = row;
+            stored_calls.at(row.key) = row;
+    }
+    void forget_due(const std::vector<lifecycle::call_key>& keys) override {
+        for (const auto& key : keys)
+            stored_calls.at(key).due_at.reset();
     }
     std::vector<store::message_row> messages_like(const std::string& source, const std::string& hash)
         override {
@@ -82,13 +158,25 @@ public:
     void mark_gap_told(const uuid& id, std::int64_t position) override {
         EXPECT_TRUE(told_gaps.emplace(id, position).second) << "told twice";
     }
+    std::vector<store::announcement> take_announcements(std::size_t most) override {
+        const auto count = std::min(most, announcements.size());
+        const auto end = announcements.begin() + static_cast<std::ptrdiff_t>(count);
+        std::vector<store::announcement> out{announcements.begin(), end};
+        announcements.erase(announcements.begin(), end);
+        return out;
+    }
     void append_outcomes(const std::vector<store::outcome_row>& rows) override {
         outcomes.insert(outcomes.end(), rows.begin(), rows.end());
     }
-    void append_events(const std::vector<store::event_row>& rows, utc_time) override {
-        events.insert(events.end(), rows.begin(), rows.end());
+    /// They are kept in the order of their positions.
+    std::unique_ptr<store::row_writer<store::event_row>> new_events(utc_time) override {
+        return std::make_unique<row_taker<store::event_row>>([this](const store::event_row& row) {
+            const auto after = [](const auto& a, const auto& b) { return a.position < b.position; };
+            events.insert(std::upper_bound(events.begin(), events.end(), row, after), row);
+        });
     }
     void finish(const store::feed_head& head) override { head_ = head; }
+    store::erasure_access& erasures() override { return people; }
 
     std::vector<store::pending_delivery> pending;
     std::map<lifecycle::call_key, store::call_row> stored_calls;
@@ -97,6 +185,14 @@ public:
     std::vector<store::event_row> events;
     std::vector<store::gap_report> gaps;
     std::map<uuid, std::int64_t> told_gaps;
+    std::vector<store::announcement> announcements;
+    memory_erasures people;
+
+    void erase_visitor(utc_time at) {
+        head_.erasures = 1;
+        people.who = identifier_hash("key", {lifecycle::identifier_kind::phone, "+48888888769"});
+        people.at = at;
+    }
 
 private:
     store::feed_head head_{"0000000a", 0, 0, 0, {}};
@@ -167,6 +263,65 @@ TEST_F(batch_test, positions_run_on_and_every_delivery_has_its_outcome) {
     deliver(ordered(3));
     run();
     EXPECT_EQ(tx.events.back().position, 3);
+}
+
+TEST_F(batch_test, what_comes_late_of_an_erased_person_leaves_nothing_but_its_outcome) {
+    tx.erase_visitor(now + 2h);  // after the call was ordered, at 13:00 UTC
+    deliver(ordered(1), now + 3h);
+    deliver(
+        R"({"data":{"event":"call.missed","id":1,"status":"manager-failed","to":null,"widget_id":3}})",
+        now + 3h
+    );
+    deliver(message("before"), now);
+    deliver("phone=888+888+769", now);
+    deliver(message("after"), now + 3h);
+    deliver(R"({"data":{"event":"call.new","id":2,"status":"new","to":"+48888888760"}})", now);
+    run();
+    strings results;
+    for (const auto& o : tx.outcomes)
+        results.emplace_back(to_string(o.result));
+    EXPECT_EQ(results, (strings{"erased", "erased", "erased", "erased", "applied", "applied"}));
+    EXPECT_EQ(tx.people.emptied, 4U);
+    EXPECT_EQ(tx.stored_calls.size(), 1U);
+    EXPECT_TRUE(tx.people.refused.contains({"demo", 1})) << "for good";
+    EXPECT_TRUE(tx.people.erased.empty()) << "there was nothing of it";
+    EXPECT_EQ(tx.outcomes[0].call_id, 1);
+    EXPECT_TRUE(tx.outcomes[0].reason.empty());
+    EXPECT_EQ(types(), (strings{"new.message", "call.new"}));
+    deliver(
+        R"({"data":{"event":"call.completed","id":1,"status":"completed","to":null,"widget_id":3}})", now + 9h
+    );
+    run();
+    EXPECT_EQ(tx.outcomes.back().result, store::verdict::erased) << "whatever it says";
+}
+
+TEST_F(batch_test, a_call_that_turns_out_to_be_an_erased_persons_goes_with_what_is_stored) {
+    deliver(R"({"data":{"event":"call.missed","id":1,"status":"manager-failed","to":null,"widget_id":3}})");
+    run();
+    EXPECT_EQ(tx.stored_calls.size(), 1U);
+    tx.erase_visitor(now + 2h);
+    deliver(ordered(1), now + 1h);
+    run();
+    EXPECT_EQ(tx.people.erased, (std::vector<lifecycle::call_key>{{"demo", 1}}));
+    EXPECT_EQ(types().back(), "subject.erased");
+    EXPECT_EQ(event(tx.events.size() - 1).at("data").at("subjects"), (json::array{"calls/1"}));
+}
+
+TEST_F(batch_test, what_an_erased_person_does_later_is_kept_and_what_the_api_tells_of_before_is_not) {
+    tx.erase_visitor(now - 24h);
+    deliver(ordered(1));
+    look_at(2, "completed");
+    run();
+    EXPECT_EQ(tx.stored_calls.size(), 2U);
+    tx.erase_visitor(now);
+    look_at(3, "completed", now + 48h);
+    deliver(
+        R"({"id":4,"human_status":"completed","to":"+48888888769","leadable_id":3})",
+        now + 48h,
+        lifecycle::origin::backfill
+    );
+    run();
+    EXPECT_EQ(tx.stored_calls.size(), 2U);
 }
 
 TEST_F(batch_test, a_source_that_is_gone_is_quarantined_not_lost) {
@@ -374,6 +529,30 @@ TEST_F(batch_test, recorded_time_never_goes_back) {
     deliver(ordered(2));
     run(now - 1h);
     EXPECT_EQ(tx.head().recorded_at, now);
+}
+
+TEST_F(batch_test, announcements_are_told_once_and_belong_to_no_source) {
+    const auto when = now - 5min;
+    tx.announcements.push_back(
+        {uuid{},
+         "subscription.paused",
+         "",
+         "subscriptions/crm",
+         when,
+         R"({"subscription":"crm","reason":"gone"})"}
+    );
+    run();
+    ASSERT_EQ(tx.events.size(), 1U);
+    EXPECT_EQ(tx.events[0].type, "subscription.paused");
+    EXPECT_EQ(tx.events[0].source, "");
+    const auto event = parse_json(tx.events[0].event).as_object();
+    EXPECT_EQ(event.at("source"), "/callhook");
+    EXPECT_EQ(event.at("subject"), "subscriptions/crm");
+    EXPECT_EQ(event.at("origin"), "callhook");
+    EXPECT_EQ(event.at("time"), to_rfc3339(when).c_str());
+    EXPECT_EQ(event.at("data").at("reason"), "gone");
+    run();
+    EXPECT_EQ(tx.events.size(), 1U);
 }
 
 }  // namespace

@@ -50,8 +50,8 @@ public:
         ++count;
         if (length > 0) {
             const auto state = lifecycle::fold(facts);
-            auto text = json::serialize(records::record_json(state.record)) +
-                        json::serialize(records::provenance_json(state.from));
+            auto text =
+                records::write_record(state.record) + json::serialize(records::provenance_json(state.from));
             const auto [known, first] = records.emplace(set, text);
             if (!first) {
                 ASSERT_EQ(known->second, text) << "set " << set;

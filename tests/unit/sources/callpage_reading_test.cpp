@@ -113,13 +113,13 @@ TEST(callpage_reading, form_answers) {
 TEST(callpage_reading, unknown_keys_are_kept_by_pointer) {
     EXPECT_EQ(
         extra_of(completed_with(
-            R"("a/b~c":1,"":2,"call":{"k":{"z":[1.50,1e2,-0.0,true,null],"a":"\u0105\n\u0001\"\\\/"}},
+            R"("a/b~c":1,"":2,"call":{"k":{"z":[1.50,1e2,-0.0,18446744073709551616.0,true,null],"a":"\u0105\n\u0001\"\\\/"}},
                "call_attempt":{"n":false,"manager":{"m":"x"}},"number":"+48")"
         )),
         (extras{
             {"/data/a~1b~0c", {"1"}},
             {"/data/", {"2"}},
-            {"/data/call/k", {R"({"a":"ą\n\u0001\"\\/","z":[1.5,100,-0,true,null]})"}},
+            {"/data/call/k", {R"({"a":"ą\n\u0001\"\\/","z":[1.5,100,0,1.8446744073709552e+19,true,null]})"}},
             {"/data/call_attempt/n", {"false"}},
             {"/data/call_attempt/manager/m", {R"("x")"}},
             {"/data/number", {R"("+48")"}}})

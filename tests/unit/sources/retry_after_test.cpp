@@ -21,6 +21,8 @@ TEST(retry_after, all_three_forms_of_a_date) {
     EXPECT_EQ(read_retry_after("Sat, 21 Nov 2026 12:01:30 GMT", noon), 90s);
     EXPECT_EQ(read_retry_after("Saturday, 21-Nov-26 12:01:30 GMT", noon), 90s);
     EXPECT_EQ(read_retry_after("Sat Nov 21 12:01:30 2026", noon), 90s);
+    EXPECT_EQ(read_retry_after("Thursday, 21-Nov-68 12:01:30 GMT", noon), 24h);
+    EXPECT_EQ(read_retry_after("Friday, 21-Nov-69 12:01:30 GMT", noon), 0s);
     EXPECT_EQ(read_retry_after("Wed Nov  4 12:01:30 2026", noon), 0s);
     EXPECT_EQ(read_retry_after("Sat, 21 Nov 2026 12:00:01 GMT", noon + 1us), 1s);
     EXPECT_EQ(read_retry_after("Sat, 21 Nov 2026 11:59:59 GMT", noon), 0s);
@@ -43,6 +45,16 @@ TEST(retry_after, anything_else_says_nothing) {
           "Sat, 21 Nov 2026 12:01:30 GMT x",
           "Sat, 31 Feb 2026 12:01:30 GMT",
           "Sat, 21 Nov 2026 25:01:30 GMT",
+          "Sat, 21 Nov",
+          "Wed, 21 Oct8l>",
+          "Sat, 21 Nov 2026 12:01:3",
+          "Sat Nov",
+          "u",
+          "Sat Nov 21 12:01:30 206",
+          "Saturday, 21-Nov-2026 12:01:30 GMT",
+          "Sam, 21 Nov 2026 12:01:30 GMT",
+          "Sat, 21 nov 2026 12:01:30 GMT",
+          "Sat, -1 Nov 2026 12:01:30 GMT",
           "2026-11-21T12:01:30Z"}) {
         EXPECT_EQ(read_retry_after(field, noon), std::nullopt) << field;
     }

@@ -25,8 +25,8 @@ constexpr const char* good_ledger = R"(
         (d(3), 3, 'applied', 'main', 'call.missed', 2, NULL, NULL),
         (d(4), 4, 'applied', 'main', 'new.message', NULL, d(4), NULL),
         (d(5), 6, 'quarantined', 'main', NULL, NULL, NULL, 'not JSON');
-    INSERT INTO calls (source, id, phase, at, record, provenance, facts) VALUES
-        ('main', 1, 'new', now(), '{}', '{}', '[]'), ('main', 2, 'missed', now(), '{}', '{}', '[]');
+    INSERT INTO calls (source, id, phase, at, record, facts) VALUES
+        ('main', 1, 'new', now(), '{}', '[]'), ('main', 2, 'missed', now(), '{}', '[]');
     INSERT INTO messages (id, source, content_hash, received_at, fact, record) VALUES (d(4), 'main', '', now(), '', '{}');
     INSERT INTO events (position, recorded_at, type, source, subject, delivery_id, event) VALUES
         (1, now(), 'call.new', 'main', 'calls/1', d(1), '{}'), (2, now(), 'call.missed', 'main', 'calls/2', d(3), '{}'),
@@ -69,8 +69,8 @@ TEST(audit, a_good_ledger_balances_and_is_counted) {
         totals += total.name + ' ' + std::to_string(total.value) + '\n';
     EXPECT_EQ(
         totals,
-        "deliveries 6\napplied 3\nduplicate 1\nquarantined 1\npending 1\ncalls 2\nmessages 1\nevents 5\nfeed "
-        "position 5\ndead jobs 1\n"
+        "deliveries 6\napplied 3\nduplicate 1\nquarantined 1\nerased 0\npending 1\ncalls 2\nmessages 1\nevents 5\nfeed "
+        "position 5\nexpired events 0\nfinal calls 0\nfinal messages 0\ndead jobs 1\n"
     );
 }
 
@@ -97,17 +97,21 @@ std::ostream& operator<<(std::ostream& out, const imbalance& c) {
     return out << c.name;
 }
 
-const std::string sum = "deliveries = applied + duplicate + quarantined + pending";
+const std::string sum = "deliveries = applied + duplicate + quarantined + erased + pending";
 const std::string decided_or_pending = "every delivery is decided or pending";
 const std::string not_both = "no delivery is both decided and pending";
 const std::string outcome_has_delivery = "every outcome has its delivery";
 const std::string numbered = "outcomes are numbered once each, up to the head";
-const std::string applied_has_event = "every applied delivery has an event";
-const std::string event_was_applied = "every event's delivery was applied";
+const std::string applied_has_event = "every applied delivery has an event, or it has expired";
+const std::string event_was_applied = "every event's delivery was applied, or has expired";
 const std::string no_holes = "feed positions run without holes to the head";
 const std::string call_has_record = "every decided call has its record";
-const std::string record_has_delivery = "every record has a delivery";
+const std::string record_has_delivery = "every record that is not final has a delivery";
 const std::string message_has_record = "every decided message has its record";
+const std::string erased_is_empty = "every erased delivery is empty";
+const std::string erased_event_is_empty = "every erased event is empty, and no other";
+const std::string erased_call_stays_away = "no erased call has come back";
+const std::string message_has_delivery = "every message that is not final has its delivery";
 const std::string gap_has_event = "every told gap report has its event";
 const std::string gap_counts_calls = "every gap report counts its calls";
 
@@ -171,10 +175,48 @@ INSTANTIATE_TEST_SUITE_P(
         imbalance{"a call vanished", "DELETE FROM calls WHERE id = 2", {call_has_record}},
         imbalance{
             "a call of nobody",
-            "INSERT INTO calls (source, id, phase, at, record, provenance, facts) VALUES ('other', 1, 'new', "
-            "now(), '', '', '')",
+            "INSERT INTO calls (source, id, phase, at, record, facts) VALUES ('other', 1, 'new', "
+            "now(), '', '')",
             {record_has_delivery}},
         imbalance{"a message vanished", "DELETE FROM messages", {message_has_record}},
+        imbalance{
+            "erased and not emptied",
+            "UPDATE outcomes SET result = 'erased' WHERE delivery_id = d(2)",
+            {erased_is_empty}},
+        imbalance{
+            "erased and its sender known",
+            "UPDATE outcomes SET result = 'erased' WHERE delivery_id = d(2); "
+            "UPDATE deliveries SET body = '', remote_addr = '192.0.2.1' WHERE id = d(2)",
+            {erased_is_empty}},
+        imbalance{
+            "an event without its text",
+            "UPDATE events SET event = '' WHERE position = 4",
+            {erased_event_is_empty}},
+        imbalance{
+            "an erased event with its text",
+            "UPDATE events SET type = 'erased', event = '{}' WHERE position = 4",
+            {erased_event_is_empty}},
+        imbalance{
+            "an erased call is back",
+            "INSERT INTO erasures VALUES (d(98), 'phone', '', now(), '{}'); "
+            "INSERT INTO erased_calls SELECT source, id, d(98) FROM calls WHERE id = 2",
+            {erased_call_stays_away}},
+        imbalance{
+            "a message of nobody",
+            "INSERT INTO messages (id, source, content_hash, received_at, fact, record) VALUES (d(99), "
+            "'main', "
+            "'', now(), '', '{}')",
+            {message_has_delivery}},
+        imbalance{
+            "an expired delivery is there and was not applied",
+            "UPDATE feed_head SET deliveries_floor = d(5); UPDATE outcomes SET result = 'duplicate' WHERE "
+            "delivery_id = d(1)",
+            {event_was_applied}},
+        imbalance{
+            "an event is missing above the floor of outcomes",
+            "UPDATE feed_head SET outcomes_floor = 1; UPDATE events SET delivery_id = NULL WHERE position = "
+            "2",
+            {applied_has_event}},
         imbalance{
             "a gap told at another event",
             "UPDATE gaps SET position = 4 WHERE position = 5",
@@ -211,6 +253,10 @@ TEST(audit, every_check_is_planted_above) {
             call_has_record,
             record_has_delivery,
             message_has_record,
+            erased_is_empty,
+            erased_event_is_empty,
+            erased_call_stays_away,
+            message_has_delivery,
             gap_has_event,
             gap_counts_calls})
     ) << "a new check needs an imbalance that trips it";

@@ -25,10 +25,10 @@ protected:
         int id, const char* facts, const std::string& created_at, const char* source = "main", int widget = 12
     ) {
         db.exec(
-            "INSERT INTO calls (source, id, phase, widget_id, created_at, at, record, provenance, facts) "
+            "INSERT INTO calls (source, id, phase, widget_id, created_at, at, record, facts) "
             "VALUES (" +
             sql_text(source) + ", " + std::to_string(id) + ", 'new', " + std::to_string(widget) + ", " +
-            (created_at.empty() ? "NULL" : sql_text(created_at)) + ", now(), '{}', '{}', " + sql_text(facts) +
+            (created_at.empty() ? "NULL" : sql_text(created_at)) + ", now(), '{}', " + sql_text(facts) +
             ")"
         );
     }
@@ -143,8 +143,8 @@ TEST_F(backfill_store_test, the_first_call_of_a_webhook_is_the_earliest_that_one
 
 TEST_F(backfill_store_test, looking_for_the_first_call_reads_no_history) {
     db.exec(
-        "INSERT INTO calls (source, id, phase, created_at, at, record, provenance, facts) "
-        "SELECT 'main', n, 'missed', now() - n * interval '1 minute', now(), '{}', '{}', " +
+        "INSERT INTO calls (source, id, phase, created_at, at, record, facts) "
+        "SELECT 'main', n, 'missed', now() - n * interval '1 minute', now(), '{}', " +
         sql_text(by_api) + " FROM generate_series(1, 20000) n; ANALYZE calls"
     );
     EXPECT_NE(
@@ -315,10 +315,10 @@ TEST_F(backfill_store_test, reports_at_once_share_the_webhooks_out) {
 
 TEST_F(backfill_store_test, the_sequencer_tells_of_each_report_once) {
     sequencer_store sequencer{db.where()};
-    EXPECT_FALSE(sequencer.read_backlog(test_time()).gaps);
+    EXPECT_FALSE(sequencer.read_backlog(test_time()).untold);
     store.report_gap(report(2, {{7, "call.new"}, {7, "call.missed"}, {9, "call.new"}}));
     store.report_gap(report(1, {{8, "call.missed"}}));
-    EXPECT_TRUE(sequencer.read_backlog(test_time()).gaps);
+    EXPECT_TRUE(sequencer.read_backlog(test_time()).untold);
     const auto tell = [&](std::size_t most) {
         std::vector<gap_report> told;
         sequencer.sequence([&](sequencer_transaction& tx) {
@@ -331,7 +331,7 @@ TEST_F(backfill_store_test, the_sequencer_tells_of_each_report_once) {
                 events.push_back(event);
                 tx.mark_gap_told(gap.id, event.position);
             }
-            tx.append_events(events, test_time());
+            tx.new_events(test_time())->add_all(events);
             tx.finish(head);
         });
         return told;
@@ -350,7 +350,7 @@ TEST_F(backfill_store_test, the_sequencer_tells_of_each_report_once) {
     EXPECT_EQ(second[0].to, test_time() - 1h);
     EXPECT_EQ(second[0].missing, (list{{7, "call.missed"}, {7, "call.new"}, {9, "call.new"}}));
     EXPECT_TRUE(tell(10).empty());
-    EXPECT_FALSE(sequencer.read_backlog(test_time()).gaps);
+    EXPECT_FALSE(sequencer.read_backlog(test_time()).untold);
     EXPECT_EQ(db.text("SELECT string_agg(position::text, ' ' ORDER BY id) FROM gaps"), "1 2");
 }
 

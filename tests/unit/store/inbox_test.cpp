@@ -29,11 +29,14 @@ protected:
 
     void open(const inbox_settings& bounds = {}) { open(db.where(), bounds); }
     void open(const settings& where, const inbox_settings& bounds) {
-        box.emplace(where, bounds, metrics, [this] { ++commits; });
+        box.emplace(where, bounds, metrics, [this](const std::vector<shared_delivery>& stored) {
+            told += stored.size();
+            ++commits;
+        });
     }
 
-    delivery make(std::string body = "{}") {
-        delivery d;
+    lifecycle::delivery make(std::string body = "{}") {
+        lifecycle::delivery d;
         d.id = test_id(++made, this_month());
         d.source = "main";
         d.received_at = test_time();
@@ -43,14 +46,16 @@ protected:
     }
 
     /// Begins to append; its outcome is in `outcomes` once it is there.
-    std::size_t start(delivery d, clock::duration patience = 20s) {
+    std::size_t start(lifecycle::delivery d, clock::duration patience = 20s) {
         outcomes.emplace_back();
         asio::co_spawn(loop, append(std::move(d), clock::now() + patience, outcomes.back()), asio::detached);
         settle();
         return outcomes.size() - 1;
     }
 
-    asio::awaitable<void> append(delivery d, clock::time_point deadline, std::optional<result<void>>& into) {
+    asio::awaitable<void> append(
+        lifecycle::delivery d, clock::time_point deadline, std::optional<result<void>>& into
+    ) {
         into = co_await box->append(std::move(d), deadline);
     }
 
@@ -79,7 +84,7 @@ protected:
         return commits == count;
     }
 
-    result<void> append_now(delivery d, clock::duration patience = 20s) {
+    result<void> append_now(lifecycle::delivery d, clock::duration patience = 20s) {
         const auto n = start(std::move(d), patience);
         finish();
         return outcomes[n].value_or(error{errc::cancelled, "no outcome", ""});
@@ -134,6 +139,7 @@ protected:
     asio::io_context loop;
     metrics_registry metrics;
     std::atomic<int> commits{0};
+    std::atomic<std::size_t> told{0};
     std::optional<inbox> box;
     std::uint32_t made = 0;
     /// A deque: the coroutines refer to its elements.
@@ -154,6 +160,9 @@ TEST_F(inbox_test, keeps_the_exact_bytes) {
         large,
         "\\N",
         "\\.",
+        "\\x41",
+        "\\x41 and more than that",
+        "\\101",
         "\t\r\n\\t\\\\",
         "NULL",
         std::string(1, '\0'),
@@ -235,12 +244,13 @@ TEST_F(inbox_test, five_hundred_at_once_share_commits) {
     const auto rows = db.number("SELECT count(*) FROM pending");
     EXPECT_TRUE(announces(rows));
     EXPECT_LT(commits, 250);
+    EXPECT_EQ(told, 500U) << "each of them was handed on once";
     expect_pending_to_match();
 }
 
 TEST_F(inbox_test, a_commit_is_bounded_by_rows) {
     inbox_settings bounds;
-    bounds.batch_deliveries = 10;
+    bounds.group_items = 10;
     open(bounds);
     {
         blockade held{db};
@@ -256,7 +266,7 @@ TEST_F(inbox_test, a_commit_is_bounded_by_rows) {
 
 TEST_F(inbox_test, a_commit_is_bounded_by_bytes_but_takes_one_of_any_size) {
     inbox_settings bounds;
-    bounds.batch_bytes = 1'000;
+    bounds.group_bytes = 1'000;
     open(bounds);
     {
         blockade held{db};
@@ -271,7 +281,7 @@ TEST_F(inbox_test, a_commit_is_bounded_by_bytes_but_takes_one_of_any_size) {
 
 TEST_F(inbox_test, a_full_queue_refuses_at_once) {
     inbox_settings bounds;
-    bounds.queue_deliveries = 4;
+    bounds.queue_items = 4;
     open(bounds);
     std::size_t refused = 0;
     {

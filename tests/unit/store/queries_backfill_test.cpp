@@ -72,8 +72,8 @@ TEST_F(backfill_queries, a_gap_counts_its_webhooks_and_those_that_came_late) {
     outcome(1, 4, "call.missed", "backfill");
     outcome(2, 4, "call.completed", "webhook");
     db.exec(
-        "INSERT INTO calls (source, id, phase, at, record, provenance, facts) VALUES "
-        "('main', 1, 'missed', now(), '{}', '{}', '[]'), ('other', 2, 'new', now(), '{}', '{}', '[]')"
+        "INSERT INTO calls (source, id, phase, at, record, facts) VALUES "
+        "('main', 1, 'missed', now(), '{}', '[]'), ('other', 2, 'new', now(), '{}', '[]')"
     );
     const auto gap = read.gap(gap_id(1));
     ASSERT_TRUE(gap);
@@ -107,10 +107,10 @@ TEST_F(backfill_queries, a_gap_counts_its_webhooks_and_those_that_came_late) {
 
 TEST_F(backfill_queries, silent_widgets_are_listed_enabled_and_without_any_webhook) {
     db.exec(
-        R"(INSERT INTO calls (source, id, phase, widget_id, at, record, provenance, facts) VALUES
-           ('main', 1, 'new', 10, now(), '', '', '[{"from":"backfill"}]'),
-           ('main', 2, 'new', 10, now(), '', '', '[{"from":"backfill"}]'),
-           ('main', 3, 'new', 12, now(), '', '', '[{"from":"backfill"},{"from":"webhook"}]'))"
+        R"(INSERT INTO calls (source, id, phase, widget_id, at, record, facts) VALUES
+           ('main', 1, 'new', 10, now(), '', '[{"from":"backfill"}]'),
+           ('main', 2, 'new', 10, now(), '', '[{"from":"backfill"}]'),
+           ('main', 3, 'new', 12, now(), '', '[{"from":"backfill"},{"from":"webhook"}]'))"
     );
     store.save_widgets("main", {{10, "gone", "u", true}, {9, "no longer", "u", true}}, test_time());
     store.save_widgets(
@@ -125,8 +125,8 @@ TEST_F(backfill_queries, silent_widgets_are_listed_enabled_and_without_any_webho
     );
     store.save_widgets("other", {{10, "elsewhere", "u", true}}, test_time());
     db.exec(
-        R"(INSERT INTO calls (source, id, phase, widget_id, at, record, provenance, facts) VALUES
-           ('main', 4, 'new', 14, now(), '', '', '[{"from":"webhook"}]');
+        R"(INSERT INTO calls (source, id, phase, widget_id, at, record, facts) VALUES
+           ('main', 4, 'new', 14, now(), '', '[{"from":"webhook"}]');
            INSERT INTO messages (id, source, content_hash, received_at, widget_id, fact, record)
            VALUES (uuid_floor(now()), 'main', '', now(), 15, '', ''))"
     );

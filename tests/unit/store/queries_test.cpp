@@ -134,17 +134,15 @@ class call_queries : public queries_test {
 protected:
     void SetUp() override {
         db.exec(
-            "INSERT INTO calls (source, id, phase, phone, widget_id, at, overdue_at, record, provenance, "
-            "facts) VALUES "
-            "('main',  1, 'missed',    '+48111', 10, '2026-01-01T10:00:00Z', NULL, '{\"id\":1}', '{}', '[]'),"
-            "('main',  2, 'completed', '+48111', 10, '2026-01-01T11:00:00Z', NULL, '{\"id\":2}', '{}', '[]'),"
-            "('main',  3, 'missed',    '+48222', 11, '2026-01-01T12:00:00Z', NULL, '{\"id\":3}', '{}', '[]'),"
-            "('main',  4, 'missed',    NULL,     11, '2026-01-01T13:00:00Z', NULL, '{\"id\":4}', '{}', '[]'),"
-            "('other', 5, 'completed', '+48222', NULL, '2026-01-01T14:00:00Z', NULL, '{\"id\":5}', '{}', "
-            "'[]'),"
-            "('main',  6, 'missed',    '+48111', 10, '2026-01-01T15:00:00Z', NULL, '{\"id\":6}', '{}', '[]'),"
+            "INSERT INTO calls (source, id, phase, phone, widget_id, at, overdue_at, record, facts) VALUES "
+            "('main',  1, 'missed',    '+48111', 10, '2026-01-01T10:00:00Z', NULL, '{\"id\":1}', '[]'),"
+            "('main',  2, 'completed', '+48111', 10, '2026-01-01T11:00:00Z', NULL, '{\"id\":2}', '[]'),"
+            "('main',  3, 'missed',    '+48222', 11, '2026-01-01T12:00:00Z', NULL, '{\"id\":3}', '[]'),"
+            "('main',  4, 'missed',    NULL,     11, '2026-01-01T13:00:00Z', NULL, '{\"id\":4}', '[]'),"
+            "('other', 5, 'completed', '+48222', NULL, '2026-01-01T14:00:00Z', NULL, '{\"id\":5}', '[]'),"
+            "('main',  6, 'missed',    '+48111', 10, '2026-01-01T15:00:00Z', NULL, '{\"id\":6}', '[]'),"
             "('main',  7, 'scheduled', '+48333', 12, '2026-01-01T16:00:00.000001Z', '2026-01-02T00:00:00Z', "
-            "'{\"id\":7}', '{}', '[]')"
+            "'{\"id\":7}', '[]')"
         );
     }
 
@@ -219,8 +217,8 @@ TEST_F(call_queries, a_listed_call_has_its_record_and_clocks) {
 
 TEST_F(queries_test, pages_over_equal_times_miss_and_repeat_nothing) {
     db.exec(
-        "INSERT INTO calls (source, id, phase, at, record, provenance, facts) "
-        "SELECT s, n, 'new', '2026-01-01T10:00:00.123456Z', '{}', '{}', '[]' "
+        "INSERT INTO calls (source, id, phase, at, record, facts) "
+        "SELECT s, n, 'new', '2026-01-01T10:00:00.123456Z', '{}', '[]' "
         "FROM generate_series(1, 10) n, unnest(ARRAY['a', 'b']) s"
     );
     for (const std::size_t limit : {1U, 3U, 7U, 20U}) {
@@ -263,7 +261,7 @@ TEST_F(call_queries, one_call_has_its_timeline_and_messages) {
     const auto found = read.call({"main", 1});
     ASSERT_TRUE(found);
     EXPECT_EQ(found->call.record, "{\"id\":1}");
-    EXPECT_EQ(found->provenance, "{}");
+    EXPECT_EQ(found->facts, "[]");
     EXPECT_EQ(found->messages, (std::vector<std::string>{"{\"m\":1}", "{\"m\":2}"}));
     ASSERT_EQ(found->timeline.size(), 2U) << "in the order of receipt";
     EXPECT_EQ(found->timeline[0].delivery_id, second);
@@ -341,6 +339,8 @@ TEST_F(quarantine, is_listed_newest_first) {
     ASSERT_EQ(next.size(), 1U);
     EXPECT_EQ(next[0].id, ids[0]);
     EXPECT_EQ(read.counts().quarantined, 2);
+    EXPECT_EQ(read.counts().pending, 0);
+    EXPECT_FALSE(read.counts().oldest_pending);
 }
 
 TEST_F(quarantine, one_is_shown_with_its_bytes) {
@@ -357,10 +357,12 @@ TEST_F(quarantine, retry_puts_back_those_named_and_the_ledger_stays_balanced) {
     EXPECT_EQ(read.retry_quarantined({ids[1], ids[2], test_id(9, now)}), 1U);
     EXPECT_TRUE(audit(db.where()).balanced());
     EXPECT_EQ(read.counts().quarantined, 1);
+    EXPECT_EQ(read.counts().pending, 1);
+    EXPECT_EQ(read.counts().oldest_pending, callhook::time_of(ids[1]));
     EXPECT_EQ(read.retry_quarantined({ids[1]}), 0U) << "it waits already";
     sequencer_store store{db.where()};
     store.sequence([&](sequencer_transaction& tx) {
-        const auto taken = tx.take_pending(100);
+        const auto taken = take_deliveries(tx, 100);
         ASSERT_EQ(taken.size(), 1U);
         EXPECT_EQ(taken[0].id, ids[1]);
         EXPECT_EQ(taken[0].body, std::string("\0\xff", 2));
@@ -378,7 +380,7 @@ TEST_F(quarantine, retry_without_names_puts_back_all) {
     EXPECT_TRUE(audit(db.where()).balanced());
     EXPECT_EQ(read.counts().quarantined, 0);
     sequencer_store store{db.where()};
-    store.sequence([&](sequencer_transaction& tx) { EXPECT_EQ(tx.take_pending(100).size(), 2U); });
+    store.sequence([&](sequencer_transaction& tx) { EXPECT_EQ(take_deliveries(tx, 100).size(), 2U); });
 }
 
 }  // namespace

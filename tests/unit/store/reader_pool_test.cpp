@@ -1,4 +1,4 @@
-#include "store/reader_pool.hpp"
+#include "store/connection_pool.hpp"
 
 #include "test_database.hpp"
 

@@ -43,7 +43,7 @@ protected:
 
     std::string take(std::size_t enough) {
         std::string out;
-        store.sequence([&](sequencer_transaction& tx) { out = bodies(tx.take_pending(enough)); });
+        store.sequence([&](sequencer_transaction& tx) { out = bodies(take_deliveries(tx, enough)); });
         return out;
     }
 
@@ -52,7 +52,7 @@ protected:
         auto head = tx.head();
         std::vector<outcome_row> outcomes;
         std::vector<event_row> events;
-        for (const auto& d : tx.take_pending(1'000)) {
+        for (const auto& d : take_deliveries(tx, 1'000)) {
             outcomes.push_back({d.id, ++head.outcomes, verdict::applied, d.source, "call.new", 7, {}, ""});
             events.push_back(
                 {++head.position, "call.new", d.source, "calls/7", d.id, R"({"type":"call.new"})"}
@@ -63,10 +63,13 @@ protected:
         call.key = {"main", 7};
         call.phase = "new";
         call.at = test_time();
-        call.record = call.provenance = call.facts = "{}";
-        tx.write_calls({call});
+        call.record = call.facts = "{}";
+        if (tx.call_states({call.key}).empty())
+            tx.new_calls()->add_all({call});
+        else
+            tx.update_calls({call});
         tx.append_outcomes(outcomes);
-        tx.append_events(events, head.recorded_at);
+        tx.new_events(head.recorded_at)->add_all(events);
         tx.finish(head);
     }
 
@@ -165,13 +168,36 @@ TEST_F(sequencer_store_test, takes_from_the_default_partition_too) {
     EXPECT_EQ(take(1), "old new");
 }
 
+TEST_F(sequencer_store_test, what_waits_behind_a_batch_can_be_read_without_its_lock) {
+    group({1, 2});
+    group({3});
+    group({4, 5});
+    group({6});
+    backlog_reader ahead{db.where()};
+    store.sequence([&](sequencer_transaction& tx) {
+        const auto taken = tx.take_pending(3);
+        ASSERT_EQ(taken.size(), 2U);
+        std::vector<std::string> found;
+        std::vector<std::int64_t> numbers;
+        const auto next = ahead.groups(taken.back().number, 2);
+        for (const auto& group : next)
+            numbers.push_back(group.number);
+        for (const auto& deliveries : ahead.deliveries_of(next))
+            found.push_back(bodies(deliveries));
+        EXPECT_EQ(found, std::vector<std::string>{"4 5"}) << "whole groups, until there are enough";
+        EXPECT_GT(numbers.at(0), taken.back().number);
+        EXPECT_EQ(ahead.groups(taken.back().number, 3).size(), 2U);
+        EXPECT_TRUE(ahead.groups(numbers.at(0) + 1, 3).empty());
+    });
+}
+
 TEST_F(sequencer_store_test, gives_deliveries_as_they_were_stored) {
     std::string body;
     for (int i = 0; i < 256; ++i)
         body += static_cast<char>(i);
     put_group(db, {{id(1), body, "a source"}});
     store.sequence([&](sequencer_transaction& tx) {
-        const auto taken = tx.take_pending(1);
+        const auto taken = take_deliveries(tx, 1);
         ASSERT_EQ(taken.size(), 1U);
         EXPECT_EQ(taken[0].id, id(1));
         EXPECT_EQ(taken[0].source, "a source");
@@ -204,7 +230,7 @@ TEST_F(sequencer_store_test, an_exception_takes_everything_back_and_positions_re
     // The database refuses a statement: nothing of the transaction stays either.
     try {
         store.sequence([](sequencer_transaction& tx) {
-            const auto taken = tx.take_pending(1'000);
+            const auto taken = take_deliveries(tx, 1'000);
             const outcome_row twice{taken[0].id, 4, verdict::applied, "main", "call.new", {}, {}, ""};
             tx.append_outcomes({twice, twice});
         });
@@ -245,7 +271,7 @@ TEST_F(sequencer_store_test, the_heads_lock_lets_one_sequence_at_a_time) {
             own.sequence([](sequencer_transaction& tx) {
                 auto head = tx.head();
                 const event_row event{++head.position, "x", "main", "calls/1", {}, "{}"};
-                tx.append_events({event}, test_time());
+                tx.new_events(test_time())->add_all({event});
                 tx.finish(head);
             });
         }
@@ -280,7 +306,9 @@ TEST_F(sequencer_store_test, a_commit_that_moves_the_feed_is_notified) {
     EXPECT_FALSE(log.await_feed(0ms));
     group({1});
     store.sequence(decide_all);
-    EXPECT_TRUE(log.await_feed(5s));
+    EXPECT_EQ(log.await_feed(5s), store.read_end()) << "with how far it is";
+    db.exec("NOTIFY callhook_feed");
+    EXPECT_EQ(log.await_feed(5s), log_end{}) << "as an older version tells it";
     store.sequence([](sequencer_transaction& tx) { tx.finish(tx.head()); });
     group({2});
     EXPECT_THROW(
@@ -293,7 +321,7 @@ TEST_F(sequencer_store_test, a_commit_that_moves_the_feed_is_notified) {
     EXPECT_FALSE(log.await_feed(100ms)) << "nothing came of either";
 }
 
-TEST_F(sequencer_store_test, the_epoch_changes_with_the_cluster_or_its_timeline_only) {
+TEST_F(sequencer_store_test, the_epoch_changes_with_the_place_of_the_log_only) {
     const auto first = db.text("SELECT epoch FROM feed_head");
     EXPECT_EQ(store.renew_epoch(), "");
     EXPECT_EQ(db.text("SELECT epoch FROM feed_head"), first);
@@ -310,6 +338,21 @@ TEST_F(sequencer_store_test, the_epoch_changes_with_the_cluster_or_its_timeline_
     EXPECT_NE(third, "");
     EXPECT_NE(third, second);
     EXPECT_EQ(store.renew_epoch(), "");
+
+    // A dump brings its own row, and not the table's place.
+    db.exec("UPDATE feed_head SET place = '1/2'");
+    const auto fourth = store.renew_epoch();
+    EXPECT_NE(fourth, "");
+    EXPECT_NE(fourth, third);
+    EXPECT_EQ(store.renew_epoch(), "");
+
+    // Somebody remembers more of it than there is.
+    EXPECT_EQ(store.read_end(), (log_end{fourth, 42}));
+    EXPECT_EQ(store.renew_epoch(fourth, 42), "");
+    EXPECT_EQ(store.renew_epoch(third, 43), "") << "that is of another history";
+    const auto fifth = store.renew_epoch(fourth, 43);
+    EXPECT_NE(fifth, "");
+    EXPECT_EQ(store.renew_epoch(fourth, 43), "");
     EXPECT_EQ(db.text("SELECT position || ' ' || floor FROM feed_head"), "42 7");
 }
 
@@ -324,21 +367,23 @@ TEST_F(sequencer_store_test, calls_are_read_as_they_were_written) {
     full.due_at = test_time() + 1h;
     full.overdue_at = test_time() + 2h;
     full.record = "{\"a\":\"{x,y} \\\"quoted\\\" \\\\ back\\nslash 'single' NULL zażółć\"}";
-    full.provenance = "NULL";
-    full.facts = "";
+    full.facts = "[]";
     call_row bare;
     bare.key = {"a \"source\", {odd}", 9'007'199'254'740'993};
     bare.phase = "new";
+    bare.record = bare.facts = "{}";
     bare.at = *parse_rfc3339("1999-12-31T23:59:59.999999Z");
     const auto sorted = [](std::vector<call_row> rows) {
         std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
         return rows;
     };
     store.sequence([&](sequencer_transaction& tx) {
-        tx.write_calls({full, bare});
+        tx.new_calls()->add_all({full, bare});
         EXPECT_EQ(sorted(tx.calls({full.key, bare.key, {"main", 8}, {"other", 7}})), sorted({full, bare}));
         EXPECT_TRUE(tx.calls({}).empty());
-        tx.write_calls({});
+        tx.new_calls()->add_all({});
+        tx.update_calls({});
+        tx.forget_due({});
     });
     // The next state replaces every column, also by null.
     auto next = full;
@@ -349,8 +394,12 @@ TEST_F(sequencer_store_test, calls_are_read_as_they_were_written) {
     next.created_at.reset();
     next.record = "{}";
     store.sequence([&](sequencer_transaction& tx) {
-        tx.write_calls({next});
+        tx.update_calls({next, bare});
         EXPECT_EQ(tx.calls({full.key}), std::vector{next});
+        EXPECT_EQ(tx.calls({bare.key}), std::vector{bare});
+        auto state = next;
+        state.record.clear();
+        EXPECT_EQ(tx.call_states({full.key, {"main", 8}}), std::vector{state});
     });
     EXPECT_EQ(db.number("SELECT count(*) FROM calls"), 2);
 }
@@ -363,14 +412,14 @@ TEST_F(sequencer_store_test, due_calls_come_longest_due_first) {
         row.phase = "scheduled";
         row.at = test_time();
         row.due_at = test_time() + std::chrono::minutes{due};
-        row.record = row.provenance = row.facts = "{}";
+        row.record = row.facts = "{}";
         rows.push_back(row);
     }
     rows.back().key.id = 99;
     rows.back().due_at.reset();
     EXPECT_FALSE(store.read_backlog(test_time()).overdue);
     store.sequence([&](sequencer_transaction& tx) {
-        tx.write_calls(rows);
+        tx.new_calls()->add_all(rows);
         const auto due = [&](std::chrono::minutes after, std::size_t most) {
             std::vector<std::int64_t> ids;
             for (const auto& row : tx.due_calls(test_time() + after, most))
@@ -382,8 +431,12 @@ TEST_F(sequencer_store_test, due_calls_come_longest_due_first) {
         EXPECT_EQ(due(24h, 2), (std::vector<std::int64_t>{10, 20}));
         EXPECT_EQ(due(24h, 10), (std::vector<std::int64_t>{10, 20, 30}));
     });
-    EXPECT_FALSE(store.read_backlog(test_time() + 9min).overdue);
-    EXPECT_TRUE(store.read_backlog(test_time() + 10min).overdue);
+    store.sequence([&](sequencer_transaction& tx) {
+        tx.forget_due({{"main", 10}, {"main", 99}});
+        EXPECT_EQ(tx.due_calls(test_time() + 24h, 10).size(), 2U);
+    });
+    EXPECT_FALSE(store.read_backlog(test_time() + 19min).overdue);
+    EXPECT_TRUE(store.read_backlog(test_time() + 20min).overdue);
 }
 
 message_row make_message(std::uint32_t n) {
@@ -440,7 +493,7 @@ TEST_F(sequencer_store_test, calls_of_a_visitor_are_those_with_a_time) {
     row.widget_id = 12;
     row.created_at = test_time();
     row.at = test_time();
-    row.record = row.provenance = row.facts = "{}";
+    row.record = row.facts = "{}";
     auto timeless = row;
     timeless.key.id = 2;
     timeless.created_at.reset();
@@ -448,7 +501,7 @@ TEST_F(sequencer_store_test, calls_of_a_visitor_are_those_with_a_time) {
     other_widget.key.id = 3;
     other_widget.widget_id = 13;
     store.sequence([&](sequencer_transaction& tx) {
-        tx.write_calls({row, timeless, other_widget});
+        tx.new_calls()->add_all({row, timeless, other_widget});
         const auto calls = tx.calls_of({{"main", "+48123123123", 12}, {"other", "+48123123123", 12}});
         ASSERT_EQ(calls.size(), 1U);
         EXPECT_EQ(calls[0].key, row.key);

@@ -1,6 +1,7 @@
 #include "store/session.hpp"
 
 #include "base/time_text.hpp"
+#include "store/copy_writer.hpp"
 #include "test_database.hpp"
 
 #include <gtest/gtest.h>
@@ -40,6 +41,29 @@ TEST(bytea, is_read_as_it_was_written) {
     EXPECT_EQ(from_bytea("\\x"), "");
     EXPECT_EQ(to_bytea(std::string_view{"\0\x7f\xff", 3}), "\\x007fff");
     EXPECT_EQ(from_bytea(""), "");
+}
+
+TEST(bytea, is_short_for_text_and_never_longer_than_hexadecimal_by_much) {
+    const auto form_of = [](std::string_view bytes) {
+        std::string out = "before";
+        append_bytea(out, bytes);
+        EXPECT_TRUE(out.starts_with("before"));
+        return out.substr(6);
+    };
+    EXPECT_EQ(form_of(R"({"a":1})"), R"({"a":1})");
+    EXPECT_EQ(form_of(R"(name: \u0142 \x41 \303)"), R"(name: \\u0142 \\x41 \\303)");
+    EXPECT_EQ(form_of("\u0142, and all the rest of it"), R"(\305\202, and all the rest of it)");
+    EXPECT_EQ(form_of("\x01\x02"), R"(\x0102)");
+    EXPECT_EQ(form_of(R"(\x41)"), R"(\\x41)") << "not one backslash, or it would be taken for hexadecimal";
+    std::string bytes;
+    for (int plain = 0; plain < 12; ++plain) {
+        for (int c = 0; c < 256; ++c) {
+            bytes.assign(static_cast<std::size_t>(plain), 'a');
+            bytes += static_cast<char>(c);
+            bytes += plain % 2 == 0 ? "7" : "";
+            EXPECT_EQ(from_bytea(form_of(bytes)), bytes);
+        }
+    }
 }
 
 TEST(array_literal, quotes_its_elements) {

@@ -3,6 +3,7 @@
 // A real PostgreSQL for tests: the one of CALLHOOK_TEST_DATABASE_URL, whose role must be allowed to make
 // databases, or a private cluster that lives as long as the test program.
 
+#include "store/sequencer_store.hpp"
 #include "base/uuid.hpp"
 #include "store/session.hpp"
 
@@ -86,5 +87,15 @@ struct test_delivery {
 
 /// Stores deliveries as one group commit of the inbox would.
 void put_group(test_database& db, const std::vector<test_delivery>& group);
+
+/// The deliveries of the groups that it takes, in order.
+inline std::vector<pending_delivery> take_deliveries(sequencer_transaction& tx, std::size_t enough) {
+    std::vector<pending_delivery> out;
+    for (auto& group : tx.deliveries_of(tx.take_pending(enough))) {
+        for (auto& d : group)
+            out.push_back(std::move(d));
+    }
+    return out;
+}
 
 }  // namespace callhook::store
