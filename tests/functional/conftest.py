@@ -17,7 +17,10 @@ sys.path.insert(0, str(ROOT / "tests" / "simulator"))
 
 from support.cluster import Cluster  # noqa: E402
 from support.daemon import SANITIZER, Daemon  # noqa: E402
+from support.personal import nothing_private_was_said  # noqa: E402
+from support.receiver import Receiver  # noqa: E402
 from support.vendor import Vendor  # noqa: E402
+from support.verifier import Verifier  # noqa: E402
 
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
 
@@ -25,7 +28,7 @@ REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSa
 def pytest_configure(config):
     config.addinivalue_line("markers", "resources: measures time or memory; not with sanitizers")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 16384)), hard))
 
 
 def pytest_collection_modifyitems(items):
@@ -93,6 +96,13 @@ def database(cluster, template, request):
         cluster.drop(made.name)
 
 
+@pytest.fixture(autouse=True)
+def discretion():
+    """No error that the test was answered with tells a secret or of a person; `make_daemon` sees to the logs and metrics."""
+    yield
+    nothing_private_was_said()
+
+
 @pytest.fixture
 def make_daemon(binary, database, tmp_path):
     """Makes daemons on the test's database, not yet started; ends them all and looks at what they said."""
@@ -106,9 +116,11 @@ def make_daemon(binary, database, tmp_path):
     yield make
     for one in made:
         if one.running():
+            one.measure()
             one.kill()
         for report in REPORTS:
             assert report not in one.log_text(), one.log_text()[-8000:]
+    nothing_private_was_said(made)
 
 
 @pytest.fixture
@@ -123,6 +135,26 @@ def vendor(tmp_path):
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def receiver():
+    """Makes receivers of outbound webhooks, started; ends them all."""
+    made = []
+
+    def make(*arguments, **how):
+        made.append(Receiver(*arguments, **how))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def verifier(tmp_path_factory):
+    """Standard Webhooks' own library."""
+    return Verifier(tmp_path_factory.mktemp("verifier"))
 
 
 @pytest.fixture

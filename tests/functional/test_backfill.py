@@ -147,7 +147,7 @@ def test_a_record_that_was_fetched_before_a_webhook_came_does_not_overwrite_it(m
     away.api.add(visitor)
     with away.api.lock:
         for field in away.api.calls[visitor.id]["call_request_fields"]["data"]:
-            field["field_value"] = field["value"] = "old"
+            field["field_value"] = field["value"] = "Outdated Olgierd"  # a name: the search for personal data knows it from here on
     away.api.fault = Fault("slow", seconds=2.0)
     told = dict(visitor.events())
     for event, data in told.items():

@@ -126,7 +126,7 @@ def test_a_command_ends_when_its_work_is_done(idle, vendor):
         took = time.monotonic() - begun
         assert code == 0, err
         # A connection to the API that is kept for another request must not keep the command alive.
-        assert took < 3 * PATIENCE, (arguments, took)
+        assert took < 10 * PATIENCE, (arguments, took)
 
 
 def test_a_dry_run_says_what_differs_and_changes_nothing(idle, vendor):

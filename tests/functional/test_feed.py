@@ -78,14 +78,14 @@ def test_a_long_poll_is_woken_by_the_event(daemon):
     sent = time.monotonic()
     thread.join(20 * PATIENCE)
     assert [e["type"] for e in result["answer"].json()][:1] == ["call.completed"]
-    assert result["at"] - sent < 1 * PATIENCE
+    assert result["at"] - sent < 5 * PATIENCE
 
 
 def test_a_long_poll_without_an_event_ends_with_an_empty_batch(daemon):
     begun = time.monotonic()
     answer = daemon.api("/v1/events?lastEventId=$&timeout=700")
     assert answer.status == 200 and answer.json() == []
-    assert 0.6 < time.monotonic() - begun < 3 * PATIENCE
+    assert 0.6 < time.monotonic() - begun < 8 * PATIENCE
 
 
 def test_a_filtered_long_poll_is_not_ended_by_what_it_did_not_ask_for(daemon):

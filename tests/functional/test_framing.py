@@ -3,97 +3,18 @@
 import pytest
 from support.daemon import PATIENCE
 from support.http import RawConnection, post_bytes
-from support.payloads import documented
-
-PAYLOAD = documented()["call.new"]
-LENGTH = f"Content-Length: {len(PAYLOAD)}".encode()
-
-
-def head(*lines, target=None, method=b"POST", version=b"HTTP/1.1", host=b"Host: localhost"):
-    """Bytes of a request head; {path} in the target is the hook's."""
-    first = method + b" " + (target or b"{path}") + b" " + version
-    return b"\r\n".join([first, *([host] if host else []), *lines]) + b"\r\n\r\n"
-
-
-def chunk(data):
-    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
-
-
-CHUNKED = b"Transfer-Encoding: chunked"
-GOOD_CHUNKS = chunk(PAYLOAD) + b"0\r\n\r\n"
-
-FORBIDDEN = {
-    "length and chunked": head(LENGTH, CHUNKED) + GOOD_CHUNKS,
-    "chunked and length": head(CHUNKED, LENGTH) + GOOD_CHUNKS,
-    "length zero and chunked": head(b"Content-Length: 0", CHUNKED) + GOOD_CHUNKS,
-    "transfer coding gzip": head(b"Transfer-Encoding: gzip") + PAYLOAD,
-    "transfer coding identity": head(b"Transfer-Encoding: identity") + PAYLOAD,
-    "transfer codings chunked, identity": head(b"Transfer-Encoding: chunked, identity") + GOOD_CHUNKS,
-    "transfer codings gzip, chunked": head(b"Transfer-Encoding: gzip, chunked") + GOOD_CHUNKS,
-    "transfer codings chunked, chunked": head(b"Transfer-Encoding: chunked, chunked") + GOOD_CHUNKS,
-    "transfer coding xchunked with a length": head(b"Transfer-Encoding: xchunked", LENGTH) + PAYLOAD,
-    "transfer coding gzip with a length": head(b"Transfer-Encoding: gzip", LENGTH) + PAYLOAD,
-    "two transfer encodings": head(b"Transfer-Encoding: gzip", CHUNKED) + GOOD_CHUNKS,
-    "chunked twice": head(CHUNKED, CHUNKED) + GOOD_CHUNKS,
-    "empty transfer encoding": head(b"Transfer-Encoding:") + PAYLOAD,
-    "quoted transfer encoding": head(b'Transfer-Encoding: "chunked"') + GOOD_CHUNKS,
-    "vertical tab in the transfer encoding": head(b"Transfer-Encoding: \x0bchunked") + GOOD_CHUNKS,
-    "chunked over HTTP/1.0": head(CHUNKED, version=b"HTTP/1.0") + GOOD_CHUNKS,
-    "blank before the colon": head(b"Transfer-Encoding : chunked") + GOOD_CHUNKS,
-    "folded transfer encoding": head(b"Transfer-Encoding:\r\n chunked") + GOOD_CHUNKS,
-    "folded field": head(b"X-Long: one\r\n two", LENGTH) + PAYLOAD,
-    "folded first field": b"POST {path} HTTP/1.1\r\n X: y\r\nHost: localhost\r\n" + LENGTH + b"\r\n\r\n" + PAYLOAD,
-    "two lengths": head(b"Content-Length: 5", LENGTH) + PAYLOAD,
-    "one length twice": head(LENGTH, LENGTH) + PAYLOAD,
-    "a list of lengths": head(f"Content-Length: {len(PAYLOAD)}, {len(PAYLOAD)}".encode()) + PAYLOAD,
-    "length with a plus": head(b"Content-Length: +2") + b"{}",
-    "length with a minus": head(b"Content-Length: -1") + b"{}",
-    "hexadecimal length": head(b"Content-Length: 0x2") + b"{}",
-    "length beyond 64 bits": head(b"Content-Length: 18446744073709551616") + b"{}",
-    "length with a blank inside": head(b"Content-Length: 2 2") + b"{}",
-    "empty length": head(b"Content-Length:") + b"{}",
-    "no host": head(LENGTH, host=None) + PAYLOAD,
-    "two hosts": head(b"Host: elsewhere", LENGTH) + PAYLOAD,
-    "a list of hosts": head(LENGTH, host=b"Host: a, b") + PAYLOAD,
-    "bare line feeds": head(LENGTH).replace(b"\r\n", b"\n") + PAYLOAD,
-    "one bare line feed": head(b"X: y\nTransfer-Encoding: chunked", LENGTH) + PAYLOAD,
-    "bare carriage return in a value": head(b"X: y\rz", LENGTH) + PAYLOAD,
-    "null byte in a value": head(b"X: y\0z", LENGTH) + PAYLOAD,
-    "null byte in a name": head(b"X\0: y", LENGTH) + PAYLOAD,
-    "empty field name": head(b": y", LENGTH) + PAYLOAD,
-    "a line without a colon": head(b"Xy", LENGTH) + PAYLOAD,
-    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "HTTP/1.2": head(LENGTH, version=b"HTTP/1.2") + PAYLOAD,
-    "HTTP/0.9": b"GET {path}\r\n\r\n",
-    "lower case version": head(LENGTH, version=b"http/1.1") + PAYLOAD,
-    "two blanks before the version": head(LENGTH, version=b" HTTP/1.1") + PAYLOAD,
-    "tab in the request line": head(LENGTH, target=b"{path}\tx") + PAYLOAD,
-    "absolute form": head(LENGTH, target=b"http://localhost{path}") + PAYLOAD,
-    "method that is no token": head(LENGTH, method=b"PO(ST") + PAYLOAD,
-    "TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x11" * 64,
-    "hexadecimal prefix of a chunk size": head(CHUNKED) + b"0x5\r\nhello\r\n0\r\n\r\n",
-    "chunk size with a plus": head(CHUNKED) + b"+5\r\nhello\r\n0\r\n\r\n",
-    "chunk size with a minus": head(CHUNKED) + b"-5\r\nhello\r\n0\r\n\r\n",
-    "chunk size beyond 64 bits": head(CHUNKED) + b"10000000000000005\r\nhello\r\n0\r\n\r\n",
-    "no chunk size": head(CHUNKED) + b"\r\nhello\r\n0\r\n\r\n",
-    "chunk longer than its size": head(CHUNKED) + b"3\r\nhello\r\n0\r\n\r\n",
-    "chunk size ended by a bare line feed": head(CHUNKED) + b"5\nhello\r\n0\r\n\r\n",
-    "chunk ended by a bare line feed": head(CHUNKED) + b"5\r\nhello\n0\r\n\r\n",
-    "too many fields": head(*[f"X-{i}: y".encode() for i in range(200)], LENGTH) + PAYLOAD,
-}
-
-
-def with_path(data, daemon):
-    return data.replace(b"{path}", daemon.hook_path().encode())
+from support.malformed import CHUNKED, FORBIDDEN, GOOD_CHUNKS, LENGTH, PAYLOAD, chunk, head, with_path
 
 
 @pytest.fixture(scope="module")
 def shared(binary, cluster, template, tmp_path_factory):
     from support.daemon import Daemon
+    from support.personal import nothing_private_was_said
 
     made = Daemon(binary, tmp_path_factory.mktemp("framing"), cluster.create(template=template)).start()
     yield made
     assert made.stop() == 0
+    nothing_private_was_said([made])
     cluster.drop(made.database.name)
 
 

@@ -32,11 +32,13 @@ UNREADABLE = {
 @pytest.fixture(scope="module")
 def shared(binary, cluster, template, tmp_path_factory):
     from support.daemon import Daemon
+    from support.personal import nothing_private_was_said
 
     made = Daemon(binary, tmp_path_factory.mktemp("quarantine"), cluster.create(template=template)).start()
     yield made
     assert made.audit()[0] == 0
     assert made.stop() == 0
+    nothing_private_was_said([made])
     cluster.drop(made.database.name)
 
 

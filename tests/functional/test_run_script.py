@@ -12,6 +12,7 @@ import pytest
 from support.daemon import SANITIZER, wait_until
 from support.http import request
 from support.payloads import documented
+from support.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "build" / "release" / "daemon" / "callhookd"
@@ -23,19 +24,11 @@ def built(binary):
         pytest.skip("scripts/run is tried with the release build only")
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 class Run:
     """scripts/run in a process group of its own, as a terminal would have it."""
 
     def __init__(self, directory, *arguments, **environment):
-        self.hooks, self.api = free_ports(2)
+        self.hooks, self.api = free_port(), free_port()
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CALLHOOK_")}
         self.process = subprocess.Popen(
             [ROOT / "scripts" / "run", "--directory", directory, *arguments],

@@ -42,8 +42,10 @@ HOMES = [
     (re.compile(r"prometheus/"), {"base"}),
     (re.compile(r"phonenumbers/"), {"base"}),
     (re.compile(r"openssl/"), {"base", "http"}),
+    (re.compile(r"nats(\.h|/)"), {"feed"}),
     (re.compile(r"CLI/"), {"app"}),
     (re.compile(r"toml(\+\+|plusplus)?/"), {"app"}),
+    (re.compile(r"systemd/"), {"app"}),
 ]
 
 # The system's own headers that have a folder or an ending: no home needed, but none in the pure domain.
@@ -223,6 +225,7 @@ def planted(tmp_path):
         ("app/a.cpp", "<spdlog/spdlog.h>"),
         ("store/a.cpp", "<openssl/sha.h>"),
         ("http/a.cpp", "<CLI/CLI.hpp>"),
+        ("app/a.cpp", "<nats/nats.h>"),
         ("base/a.cpp", "<toml++/toml.h>"),
         ("base/a.cpp", "<curl/curl.h>"),
         ("base/a.cpp", '"other.hpp"'),

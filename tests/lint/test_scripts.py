@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -21,3 +22,12 @@ def test_a_script_is_strict_and_parses(script):
     if shutil.which("shellcheck"):
         done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_what_security_md_names_is_there():
+    """Each line of the table names the tests that show it."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests/|support/)?[\w/]*(?:test_\w+\.py|_test\.cpp|personal\.py|/))`", text)
+    assert len(named) > 15
+    functional = ROOT / "tests" / "functional"
+    assert [name for name in named if not ((ROOT / name).exists() or (functional / name).exists())] == []

@@ -15,7 +15,7 @@ subjectKeyIdentifier = hash
 [server]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
+extendedKeyUsage = serverAuth, clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = DNS:localhost, IP:127.0.0.1
@@ -35,15 +35,15 @@ def lasts(certificate):
     return certificate.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def certificates(directory, keep=False):
-    """A test authority, ca.pem, and under it server.pem with server.key for 127.0.0.1 and localhost. Made anew, unless those of
-    before are to be kept and still last."""
+def certificates(directory, keep=False, names="DNS:localhost, IP:127.0.0.1"):
+    """A test authority, ca.pem, and under it server.pem with server.key for 127.0.0.1 and localhost, or for other names. Made
+    anew, unless those of before are to be kept and still last."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     made = Tls(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     if keep and made.key.exists() and lasts(made.ca) and lasts(made.certificate):
         return made
-    (directory / "openssl.cnf").write_text(OPENSSL, encoding="ascii")
+    (directory / "openssl.cnf").write_text(OPENSSL.replace("DNS:localhost, IP:127.0.0.1", names), encoding="ascii")
 
     def make(name, extensions, subject, *more):
         command = ["openssl", "req", "-x509", "-config", "openssl.cnf", "-extensions", extensions, "-subj", f"/CN={subject}"]

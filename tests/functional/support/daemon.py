@@ -1,17 +1,22 @@
 """The real binary: its configuration, start and end, and the ways in which the world reaches it."""
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
 import signal
+import sqlite3
 import subprocess
 import time
 
 from support.http import RawConnection, post_bytes, request
+from support.personal import private, said, sent
 
 SANITIZER = os.environ.get("CALLHOOK_TEST_SANITIZER", "")
 PATIENCE = 5 if SANITIZER else 1  # instrumented code is slower
 SECRET = "s3cret-of-the-demo-source-0123456789"
+NO_SPOOL = {"spool": {"directory": ""}}
 
 
 def wait_until(condition, timeout=10.0, what="it"):
@@ -54,6 +59,7 @@ class Daemon:
             "hooks": {"address": "127.0.0.1", "port": 0},
             "api": {"address": "127.0.0.1", "port": 0},
             "database": {"url": database.url},
+            "spool": {"directory": "spool"},
             "log": {"level": "debug", "format": "json"},
         }
         for source in sources:
@@ -67,11 +73,15 @@ class Daemon:
         self.process = None
         self.hooks_port = self.api_port = 0
         self.starts_at = 0  # where in the log the last start begins
+        self.hooks_context = self.api_context = None  # of listeners that speak TLS
+        self.service_manager = None  # a support.service_manager.ServiceManager that it is started by
+        self.measured = []  # (what, text): its metrics before each end
 
     def secret_file(self, name, content):
         path = self.directory / name
         path.touch(mode=0o600)
         path.write_text(content + "\n", encoding="utf-8")
+        private.secret(content)
         return name
 
     def write_config(self):
@@ -87,13 +97,12 @@ class Daemon:
         """Starts it and waits until both listeners are told in the log and, unless told not to, until it is ready."""
         self.write_config()
         self.starts_at = self.log_file.stat().st_size if self.log_file.exists() else 0
+        command, environment, passed = [self.binary, "serve", "--config", str(self.config), *arguments], self._environment(), ()
+        if self.service_manager:
+            command, environment, passed = self.service_manager.prepare(command, environment)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "serve", "--config", str(self.config), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                env=self._environment(),
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, pass_fds=passed
             )
         wait_until(self._listening, 20, "listening")
         # The same ports after a restart, as an operator's would be.
@@ -112,7 +121,15 @@ class Daemon:
     def is_ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"callhookd ended with {self.process.returncode}: {self.log_text(self.starts_at)}")
-        return self.api("/readyz").status == 200
+        return self.status() == "ok"
+
+    def status(self):
+        """What /readyz says in a word: ok, degraded (webhooks are taken, into the spool for one) or not ready."""
+        return self.api("/readyz").json()["status"]
+
+    def part(self, name):
+        """What /readyz says of one part."""
+        return self.api("/readyz?verbose").json()["parts"][name]
 
     def running(self):
         return self.process is not None and self.process.poll() is None
@@ -123,12 +140,24 @@ class Daemon:
     def stop(self, timeout=15.0):
         """SIGTERM; the exit code."""
         if self.running():
+            self.measure()
             self.signal(signal.SIGTERM)
         try:
             return self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"callhookd did not stop in {timeout} s: {self.log_text(self.starts_at)[-3000:]}") from None
+
+    def measure(self):
+        """Keeps what its metrics say, for who looks later; nothing where it does not answer."""
+        for headers in ({}, *({"Authorization": f"Bearer {token}"} for token in private.tokens[-8:])):
+            try:
+                answer = self.api("/metrics", headers, timeout=5.0)
+            except (OSError, http.client.HTTPException):
+                return
+            if answer.status == 200:
+                self.measured.append((f"metrics of {self.directory.name}", answer.body.decode()))
+                return
 
     def kill(self):
         if self.running():
@@ -168,6 +197,9 @@ class Daemon:
             env={**self._environment(), **(environment or {})},
             check=False,
         )
+        said(f"stderr of {arguments[0]}", done.stderr)
+        if done.returncode != 0:
+            said(f"stdout of {arguments[0]}", done.stdout)
         return done.returncode, done.stdout, done.stderr
 
     def audit(self):
@@ -183,8 +215,9 @@ class Daemon:
     def post(self, body, source="demo", secret=SECRET, headers=None, timeout=30.0):
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
+        sent(body)
         headers = {"Content-Type": "application/json", **(headers or {})}
-        return request(self.hooks_port, "POST", self.hook_path(source, secret), body, headers, timeout)
+        return request(self.hooks_port, "POST", self.hook_path(source, secret), body, headers, timeout, self.hooks_context)
 
     def deliver(self, body, **how):
         """A post that must be taken; the delivery's id."""
@@ -195,8 +228,10 @@ class Daemon:
     def deliver_all(self, bodies, connections=8, window=16):
         """Many at once, pipelined; all must be taken. Returns [(delivery id, status)] in no special order."""
         bodies = list(bodies)
+        for body in bodies:
+            sent(body)
         lanes = [bodies[i::connections] for i in range(connections) if bodies[i::connections]]
-        open_lanes = [(RawConnection(self.hooks_port, 60), lane) for lane in lanes]
+        open_lanes = [(RawConnection(self.hooks_port, 60, self.hooks_context), lane) for lane in lanes]
         taken, path = [], self.hook_path()
         try:
             at = 0
@@ -216,10 +251,19 @@ class Daemon:
         return taken
 
     def api(self, path, headers=None, timeout=30.0, method="GET"):
-        return request(self.api_port, method, path, None, headers, timeout)
+        return request(self.api_port, method, path, None, headers, timeout, self.api_context)
+
+    def spooled(self):
+        """How many deliveries wait in the spool."""
+        file = self.directory / "spool" / "spool.db"
+        if not file.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as spool:
+            return spool.execute("SELECT count(*) FROM deliveries").fetchone()[0]
 
     def settle(self, timeout=30.0):
-        """Waits until all that was received has been worked on."""
+        """Waits until all that was received has been worked on, also what came before the daemon had its database."""
+        wait_until(lambda: self.spooled() == 0, timeout, "an empty spool")
         wait_until(lambda: self.database.value("SELECT count(*) FROM callhook.pending") == 0, timeout, "an empty inbox")
 
     def call(self, call_id, source="demo"):

@@ -20,7 +20,7 @@ class FeedReader:
     def read(self, limit=500, timeout=0):
         """One request; the events, and the cursor moved behind them."""
         query = {"lastEventId": self.cursor, "limit": limit, "timeout": timeout, **self.filters}
-        answer = self.daemon.api(f"/v1/events?{urllib.parse.urlencode(query)}", timeout=30 + timeout / 1000)
+        answer = self.daemon.api(f"/v1/events?{urllib.parse.urlencode(query, doseq=True)}", timeout=30 + timeout / 1000)
         assert answer.status == 200, answer
         events = answer.json()
         if events:

@@ -6,12 +6,16 @@ import select
 import socket
 import time
 
+from support.personal import said
+
 
 class Answer:
     def __init__(self, status, headers, body):
         self.status = status
         self.headers = headers
         self.body = body
+        if status >= 400:
+            said(f"answer {status}", body)
 
     def json(self):
         return json.loads(self.body)
@@ -26,8 +30,12 @@ class Answer:
         return f"<{self.status} {self.body[:400]!r}>"
 
 
-def request(port, method, path, body=None, headers=None, timeout=30.0):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def request(port, method, path, body=None, headers=None, timeout=30.0, context=None):
+    """In TLS with a context."""
+    if context:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -45,9 +53,11 @@ def post_bytes(path, body, more=()):
 class RawConnection:
     """A socket that sends what it is told and reads answers one by one; quick, for many requests."""
 
-    def __init__(self, port, timeout=30.0):
+    def __init__(self, port, timeout=30.0, context=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.left = b""
 
     def send(self, data):

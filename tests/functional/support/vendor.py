@@ -7,6 +7,7 @@ import ssl
 
 from callpage_api import KEY, ApiServer, certificates
 from support.daemon import render
+from support.personal import private
 
 HISTORY = "/api/v3/external/calls/history"
 
@@ -22,6 +23,7 @@ class Vendor:
         self.key_file = self.directory / "api.key"
         self.key_file.touch(mode=0o600)
         self.key_file.write_text(key + "\n", encoding="utf-8")
+        private.secret(key)
 
     def start(self):
         self.api.start()
