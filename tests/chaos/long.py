@@ -21,7 +21,7 @@ from rig.faults import BackendKill, Both, ClusterKill, Cut, DaemonKill, Pause  #
 from rig.machine import Network, no_network, no_tmpfs  # noqa: E402
 from rig.network import NetworkCut, far_cluster  # noqa: E402
 from rig.power import PoweredDisk, no_power_loss  # noqa: E402
-from rig.power_rig import PowerRig  # noqa: E402
+from rig.power_rig import PowerRig, not_syncing  # noqa: E402
 from rig.proxy import Proxy, socket_of  # noqa: E402
 from rig.tally import Progress, Tally, as_json, table  # noqa: E402
 from rig.world import World  # noqa: E402
@@ -139,9 +139,7 @@ def with_a_stepped_clock(binary):
     return make
 
 
-def with_power_lost(binary, believed):
-    """`believed`: a list that gets what the control lost in each world."""
-
+def with_power_lost(binary):
     @contextlib.contextmanager
     def make(directory, seed):
         with PoweredDisk(directory / "powered") as disk, PowerRig(binary, directory, disk, seed, posters=8) as rig:
@@ -150,14 +148,21 @@ def with_power_lost(binary, believed):
             def one_round():
                 # With a spool every other loss meets deliveries in it.
                 frozen = 4.0 if spool and rig.recoveries % 2 else 0.0
-                verdict = rig.lose_power(acks=500, stopped_database=frozen)
-                believed[0] += rig.believed_lost
-                rig.believed_lost = 0
-                return verdict
+                return rig.lose_power(acks=500, stopped_database=frozen)
 
             yield one_round, rig.world.ledger
 
     return make
+
+
+def control_of_power_loss(options):
+    """What a server that does not sync loses of what was acknowledged; None where it cannot be had."""
+    if not (environment := not_syncing()):
+        return None
+    seed = options.rng.randrange(1, 1_000_000)
+    with scratch() as directory, PoweredDisk(directory / "powered") as disk:
+        with PowerRig(options.binary, directory, disk, seed, environment=environment, posters=8) as rig:
+            return rig.lose_power(acks=500).lost
 
 
 def rigs(options):
@@ -175,7 +180,7 @@ def rigs(options):
         "disk-full": (options.full_disks, no_tmpfs, on_full_disks(binary)),
         "network-cut": (options.network_cuts, no_network, over_a_network(binary)),
         "clock-step": (options.clock_steps, has, with_a_stepped_clock(binary)),
-        "power-loss": (options.power_losses, no_power_loss, with_power_lost(binary, options.believed)),
+        "power-loss": (options.power_losses, no_power_loss, with_power_lost(binary)),
     }
 
 
@@ -219,7 +224,6 @@ def arguments(given):
     options.rng = random.Random(options.seed)
     options.deadline = time.monotonic() + (options.minutes * 60 if options.minutes else float("inf"))
     options.progress = Progress()
-    options.believed = [0]
     return options, parser
 
 
@@ -241,7 +245,7 @@ def main(given=None):
             continue
         tallies.append(Series(options, name, rounds).run(make))
         if name == "power-loss":
-            tallies[-1].control = f"the control, a sender that takes sent for acknowledged, lost {options.believed[0]}"
+            tallies[-1].take_control("a server that does not sync", control_of_power_loss(options))
     print(table(tallies) if tallies else "nothing was done")
     for reason in skipped:
         print(reason)

@@ -7,13 +7,14 @@ import pytest
 from rig.checker import judge
 from rig.ledger import ACKED, REFUSED, UNKNOWN, Attempt, Fact, History, Ledger
 from rig.stored import Event, Stored
+from rig.tally import Tally, table
 
 NEW, DONE = Fact("call.new", "calls/1"), Fact("call.completed", "calls/1")
 MESSAGE = Fact("new.message")
 
 
 def attempt(body, outcome=ACKED, status=200, delivery=None):
-    return Attempt(body, 1.0, 2.0, outcome, status if outcome == ACKED else 0, delivery)
+    return Attempt(body, 2.0, outcome, status if outcome == ACKED else 0, delivery)
 
 
 def good():
@@ -212,11 +213,17 @@ def test_each_violation_is_found_and_named(kind, plant):
 def test_a_moment_in_the_past_turns_later_answers_into_unknown_ones():
     ledger = Ledger()
     mark = ledger.knows(b"body", NEW)
-    ledger.write(Attempt(mark, 1.0, 2.0, ACKED, 200, "d1"))
-    ledger.write(Attempt(mark, 3.0, 5.0, ACKED, 200, "d2"))
-    ledger.write(Attempt(mark, 6.0, 7.0, ACKED, 200, "d3"))
+    ledger.write(Attempt(mark, 2.0, ACKED, 200, "d1"))
+    ledger.write(Attempt(mark, 5.0, ACKED, 200, "d2"))
+    ledger.write(Attempt(mark, 7.0, ACKED, 200, "d3"))
     then = ledger.history(until=4.0)
     assert [a.outcome for a in then.attempts] == [ACKED, UNKNOWN, UNKNOWN]
-    # The control takes what was sent by then for acknowledged, and nothing that was sent later.
-    assert [a.outcome for a in then.taking_sent_for_acked(4.0).attempts] == [ACKED, ACKED, UNKNOWN]
     assert [a.outcome for a in ledger.history().attempts] == [ACKED] * 3
+
+
+@pytest.mark.parametrize(("lost", "clean"), [(7, True), (0, False), (None, True)])
+def test_a_series_whose_control_lost_nothing_is_not_clean(lost, clean):
+    tally = Tally("power-loss")
+    tally.take_control("a server that does not sync", lost)
+    assert tally.clean() == clean
+    assert "the control, a server that does not sync" in table([tally])

@@ -26,11 +26,9 @@ class Fact:
 
 @dataclasses.dataclass(slots=True)
 class Attempt:
-    """One request. `sent` is when its last byte was handed to the socket, `ended` when its answer was read or the connection
-    broke; both by the monotonic clock."""
+    """One request. `ended` is when its answer was read or the connection broke, by the monotonic clock."""
 
     body: bytes  # its fingerprint
-    sent: float
     ended: float
     outcome: str
     status: int = 0
@@ -89,13 +87,6 @@ class History:
 
     def acked(self):
         return sum(a.outcome == ACKED for a in self.attempts)
-
-    def taking_sent_for_acked(self, until):
-        """The control: a sender that believes in what it sent before `until`, answered or not."""
-        attempts = [
-            dataclasses.replace(a, outcome=ACKED) if a.outcome == UNKNOWN and a.sent <= until else a for a in self.attempts
-        ]
-        return History(self.facts, attempts)
 
 
 def now():

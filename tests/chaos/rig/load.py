@@ -39,23 +39,21 @@ def with_text(body, first):
 
 def request_once(connection, path, body, mark, ledger):
     """(what came of it, whether the connection is of no more use)"""
-    sent = now()
     try:
         connection.send(post_bytes(path, body))
-        sent = now()
         answer = connection.answer()
     except OSError:
-        ledger.write(Attempt(mark, sent, now(), UNKNOWN))
+        ledger.write(Attempt(mark, now(), UNKNOWN))
         return UNKNOWN, True
     ended = now()
     close = (answer.header("Connection") or "").lower() == "close"
     if answer.status in (200, 202):
-        ledger.write(Attempt(mark, sent, ended, ACKED, answer.status, answer.json()["delivery"]))
+        ledger.write(Attempt(mark, ended, ACKED, answer.status, answer.json()["delivery"]))
         return ACKED, close
     # Backpressure and outage are said in so many words; anything else is a fault of its own.
     assert answer.status == 503, answer
     assert answer.header("Retry-After"), answer
-    ledger.write(Attempt(mark, sent, ended, REFUSED, 503))
+    ledger.write(Attempt(mark, ended, REFUSED, 503))
     return REFUSED, close
 
 

@@ -19,13 +19,21 @@ class Tally:
     unanswered: int = 0
     seconds: float = 0.0
     verdict: Verdict = dataclasses.field(default_factory=Verdict)
-    control: str = ""  # what the rig's control lost
+    control: str = ""  # what became of the rig's control
+    proves: bool = True  # not where the control lost nothing
 
     def count(self, ledger):
         """Adds what a world's ledger holds, at the end of that world."""
         self.refused += ledger.refusals()
         self.unanswered += sum(a.outcome == "unknown" for a in ledger.attempts)
         self.acked += ledger.acked
+
+    def take_control(self, what, lost):
+        """`lost` by a control that must lose something; None where it could not be had."""
+        self.proves = lost != 0
+        self.control = f"the control, {what}, " + ("cannot be had here" if lost is None else f"lost {lost}")
+        if not self.proves:
+            self.control += ", so that this shows nothing"
 
     def row(self):
         v = self.verdict
@@ -36,7 +44,7 @@ class Tally:
         ]
 
     def clean(self):
-        return self.verdict.total() == 0
+        return self.proves and self.verdict.total() == 0
 
 
 def table(tallies):
