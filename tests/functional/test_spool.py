@@ -83,7 +83,7 @@ def test_a_database_that_is_away_costs_no_webhook(make_daemon, database, postgre
 
 
 def test_a_database_that_hangs_costs_no_webhook_and_little_time(make_daemon, database, postgres):
-    daemon = make_daemon(spooling()).start()
+    daemon = make_daemon(spooling(hooks={"answer_timeout": "60s"})).start()
     kept = [daemon.deliver(payload) for payload in news(1, 5)]
     postgres.pause()
     try:
