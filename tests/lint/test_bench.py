@@ -32,6 +32,12 @@ def test_help_names_every_option():
         assert option in done.stdout
 
 
+def test_capacity_starts():
+    done = subprocess.run([ROOT / "bench" / "capacity", "--help"], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--daemons" in done.stdout
+
+
 def test_the_list_says_of_each_figure_what_it_is():
     done = asked("--list")
     assert done.returncode == 0
