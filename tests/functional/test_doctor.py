@@ -8,6 +8,7 @@ import socket
 import pytest
 from support.backfill import FAST, joined
 from support.daemon import NO_SPOOL, wait_until
+from support.faults import preloaded
 from support.nats import NatsServer
 from support.ports import free_port
 from support.payloads import documented
@@ -135,9 +136,9 @@ def test_settings_of_the_server_that_lose_what_was_committed(idle, database):
         wait_until(lambda: database.value("SHOW full_page_writes") == "on", 10, "the reload")
 
 
-def test_a_clock_that_is_off(idle, vendor):
+def test_a_clock_that_is_off(binary, idle, vendor):
     library = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))))
-    ahead = {"LD_PRELOAD": str(library), "FAKETIME": "+600", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    ahead = {"LD_PRELOAD": preloaded(binary, library), "FAKETIME": "+600", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     away = vendor()
     daemon = idle(away.settings(**FAST))
     level, text = worst(examined(daemon, ahead)[1], "clock")

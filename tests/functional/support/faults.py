@@ -29,11 +29,11 @@ def library(binary):
     return path
 
 
-def preloaded(binary):
-    """A sanitizer's runtime, where the daemon has one, wants to come before all others."""
+def preloaded(binary, wanted):
+    """LD_PRELOAD for a library: a sanitizer's runtime, where the daemon has one, wants to come before all others."""
     linked = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
     runtimes = [line.split()[2] for line in linked.splitlines() if any(f"lib{name}.so" in line for name in ("asan", "tsan"))]
-    return ":".join([*runtimes, str(library(binary))])
+    return ":".join([*runtimes, str(wanted)])
 
 
 def unpadded(raw):
@@ -49,7 +49,7 @@ class Faults:
         with open(self.path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 0)
         self.environment = {
-            "LD_PRELOAD": preloaded(binary),
+            "LD_PRELOAD": preloaded(binary, library(binary)),
             "FAULT_SHIM_CONTROL": str(self.path),
             "FAULT_SHIM_FILES": f"{files}/",
         }
