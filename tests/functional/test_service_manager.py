@@ -51,7 +51,7 @@ def test_it_says_when_it_is_ready_how_it_is_and_that_it_stops(make_daemon, manag
     daemon = make_daemon()
     daemon.service_manager = told
     daemon.start()
-    assert told.last("READY") == "1"
+    wait_until(lambda: told.last("READY") == "1", what="readiness")
     wait_until(lambda: told.last("STATUS") == "ok", what="the status ok")
     assert "WATCHDOG" not in told.last("STATUS") and told.said("WATCHDOG") == []  # nobody asked for it
 
@@ -68,7 +68,7 @@ def test_it_says_when_it_is_ready_how_it_is_and_that_it_stops(make_daemon, manag
     wait_until(lambda: len(told.said("READY")) == 2, what="the end of the reload")
     reload = next(message for _, message in told.heard if "RELOADING" in message)
     assert 0 <= time.clock_gettime(time.CLOCK_MONOTONIC) - int(reload["MONOTONIC_USEC"]) / 1e6 < 60 * PATIENCE
-    assert told.last("STATUS") == "ok"
+    wait_until(lambda: told.last("STATUS") == "ok", what="the status ok after it")
 
     assert daemon.stop() == 0
     wait_until(lambda: told.last("STOPPING") == "1", what="the end of it")
