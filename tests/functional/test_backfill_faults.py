@@ -433,8 +433,9 @@ def test_a_job_that_fails_again_and_again_is_dead_until_somebody_retries_it(make
     code, out, _ = daemon.run("jobs", "list", "--dead", "--json")
     assert (code, json.loads(out)["jobs"]) == (0, [job])
     assert said(daemon, "a call could not be asked for, given up", "warning")
-    asked = [r for r in away.api.requests("call") if r.path.endswith(f"/{lost}")]
-    assert (job["attempts"], len(asked)) == (attempts, attempts), (job, len(asked))
+    asked = sum(r.path.endswith(f"/{lost}") for r in away.api.requests("call"))
+    # On a slow machine one of them may have had no answer in time, which is no failure of this job.
+    assert job["attempts"] == attempts <= asked < 2 * attempts, (job, asked)
 
     away.api.calls[lost] = kept
     code, out, err = daemon.run("jobs", "retry", str(job["id"]))

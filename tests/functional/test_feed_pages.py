@@ -97,6 +97,14 @@ def refuses_forged(port):
         return False
 
 
+def arrives(daemon, program):
+    try:
+        wait_until(lambda: program.shows(f"call.completed {SHOWN}"), 30, "the event at the receiver")
+    except AssertionError as failure:
+        tried = [ask(daemon, "GET", path).json() for path in ("/crm", "/crm/attempts")]
+        raise AssertionError(f"{failure}; the receiver said {program.text()!r}, callhook {tried}") from failure
+
+
 def test_receivers_of_webhooks_know_the_signature_and_the_commands_work(make_daemon, verifier):
     daemon = make_daemon({"outbound": OUTBOUND}).start()
     port = free_port()
@@ -118,7 +126,7 @@ def test_receivers_of_webhooks_know_the_signature_and_the_commands_work(make_dae
                 for payload in documented().values():
                     daemon.deliver(payload)
             assert ask(daemon, "POST", "/crm/reset", {"position": "0"}).status == 200
-            wait_until(lambda: program.shows(f"call.completed {SHOWN}"), 30, "the event at the receiver")
+            arrives(daemon, program)
             assert refuses_forged(port)
             assert "call.new" not in program.text()
         finally:
