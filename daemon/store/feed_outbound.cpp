@@ -34,11 +34,12 @@ constexpr statement hold_lease{
     "SELECT 1 FROM leases WHERE name = $1 AND owner = $2::uuid AND leased_until > clock_timestamp() FOR "
     "SHARE"};
 
+/// The position alone does not tell that it was reset meanwhile, to the place that it was stored at.
 constexpr statement move_on{
     "outbound_move_on",
     "UPDATE subscriptions SET position = $4::bigint, failing_since = $5::timestamptz "
     "WHERE name = $1 AND epoch = $2 AND position = $3::bigint AND created_at = $6::timestamptz "
-    "RETURNING generation"};
+    "  AND reset_generation <= $7::bigint RETURNING generation"};
 
 constexpr statement write_messages{
     "outbound_write_messages",
@@ -196,7 +197,8 @@ std::optional<std::int64_t> feed_store::settle(
             std::to_string(progress.from),
             std::to_string(progress.position),
             text_of(progress.failing_since),
-            to_rfc3339(claim.created_at)
+            to_rfc3339(claim.created_at),
+            std::to_string(claim.generation)
         );
         if (moved.empty()) return {};
         write_undelivered(db, tx, name, progress.undelivered);

@@ -77,8 +77,8 @@ constexpr statement all_due{
 
 constexpr statement reset_subscription_named{
     "reset_subscription",
-    "UPDATE subscriptions SET epoch = $2, position = $3::bigint, generation = generation + 1 WHERE name = "
-    "$1"};
+    "UPDATE subscriptions SET epoch = $2, position = $3::bigint, generation = generation + 1, "
+    "  reset_generation = generation + 1 WHERE name = $1"};
 
 constexpr statement drop_messages{
     "outbound_drop_messages",

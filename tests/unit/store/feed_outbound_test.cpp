@@ -218,6 +218,22 @@ TEST_F(feed_outbound, nothing_is_written_where_somebody_has_moved_the_place_or_r
     EXPECT_FALSE(store.settle(mine, done));
 }
 
+// What had been sent by then is to be sent again, also where none of it was written down yet.
+TEST_F(feed_outbound, nothing_is_written_where_somebody_has_reset_it_to_the_place_it_was_stored_at) {
+    const auto mine = claim();
+    const auto stored_at = place();
+    auto done = to(9);
+    done.undelivered = {message(4, 1h)};
+    done.from = stored_at;
+    store.reset_subscription("crm", mine.epoch, stored_at);
+    const auto before = written();
+    EXPECT_FALSE(store.settle(mine, done));
+    EXPECT_EQ(written(), before);
+    EXPECT_EQ(place(), stored_at);
+    EXPECT_TRUE(store.settle(claim(), done)) << "who begins after the reset writes";
+    EXPECT_EQ(place(), 9);
+}
+
 // A client that removes a subscription and makes it again may be quicker than the worker notices.
 TEST_F(feed_outbound, nothing_is_written_of_one_that_was_removed_to_another_of_its_name) {
     const auto mine = claim();
