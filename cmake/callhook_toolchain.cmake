@@ -35,7 +35,12 @@ endif()
 
 if(CALLHOOK_FUZZ)
   # Inputs a second are what fuzzing lives on, so the code is optimised; what libstdc++ can check cheaply it checks.
-  target_compile_options(callhook_flags INTERFACE -fsanitize=fuzzer-no-link -O2 -g1)
+  target_compile_options(callhook_flags INTERFACE -O2 -g1)
+  if(CALLHOOK_FUZZ_COMPARISONS)
+    target_compile_options(callhook_flags INTERFACE -fsanitize=fuzzer-no-link)
+  else()
+    target_compile_options(callhook_flags INTERFACE -fsanitize-coverage=inline-8bit-counters,pc-table)
+  endif()
   target_compile_definitions(callhook_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
 

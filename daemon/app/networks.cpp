@@ -17,6 +17,14 @@ error unusable(std::string message) {
     return {errc::invalid_input, std::move(message), {}};
 }
 
+/// The whole text as an address, which may name an interface. Asio takes a NUL for the end of the text.
+std::optional<ip::address> read_address(std::string_view text) {
+    boost::system::error_code failure;
+    const auto address = ip::make_address(text, failure);
+    if (failure || text.find('\0') != std::string_view::npos) return {};
+    return address;
+}
+
 template <class Network>
 result<std::string> without_host_bits(const Network& network) {
     const auto canonical = network.canonical().to_string();
@@ -28,30 +36,26 @@ result<std::string> without_host_bits(const Network& network) {
 
 result<std::string> read_network(std::string_view text) {
     const auto slash = text.find('/');
-    boost::system::error_code failure;
-    const auto address = ip::make_address(std::string{text.substr(0, slash)}, failure);
-    if (failure) return unusable("is not an IP network");
-    const unsigned widest = address.is_v4() ? 32 : 128;
+    const auto address = read_address(text.substr(0, slash));
+    if (!address) return unusable("is not an IP network");
+    const unsigned widest = address->is_v4() ? 32 : 128;
     auto prefix = std::optional{widest};
     if (slash != std::string_view::npos) prefix = parse_integer<unsigned>(text.substr(slash + 1));
     if (!prefix || *prefix > widest)
         return unusable("has a prefix that is not 0 to " + std::to_string(widest));
     const auto length = static_cast<unsigned short>(*prefix);
-    if (address.is_v4()) return without_host_bits(ip::make_network_v4(address.to_v4(), length));
-    if (address.to_v6().scope_id() != 0) return unusable("names an interface");
-    return without_host_bits(ip::make_network_v6(address.to_v6(), length));
+    if (address->is_v4()) return without_host_bits(ip::make_network_v4(address->to_v4(), length));
+    if (address->to_v6().scope_id() != 0) return unusable("names an interface");
+    return without_host_bits(ip::make_network_v6(address->to_v6(), length));
 }
 
 bool is_ip_address(std::string_view text) {
-    boost::system::error_code failure;
-    (void)ip::make_address(std::string{text}, failure);
-    return !failure;
+    return read_address(text).has_value();
 }
 
 bool is_loopback_address(std::string_view text) {
-    boost::system::error_code failure;
-    const auto address = ip::make_address(std::string{text}, failure);
-    return !failure && address.is_loopback();
+    const auto address = read_address(text);
+    return address && address->is_loopback();
 }
 
 }  // namespace callhook::app

@@ -174,8 +174,7 @@ void settings_reader::take_environment(const std::map<std::string, std::string>&
         if (!take_variable(name, text)) unknown.push_back(name);
     }
     // Only now are all sources known, of which a suggestion may be made.
-    for (const auto& name : unknown)
-        refuse_variable(name);
+    if (!unknown.empty()) refuse_variables(unknown);
 }
 
 bool settings_reader::take_variable(const std::string& name, const std::string& text) {
@@ -189,7 +188,7 @@ bool settings_reader::take_variable(const std::string& name, const std::string& 
     });
 }
 
-void settings_reader::refuse_variable(const std::string& name) {
+void settings_reader::refuse_variables(const std::vector<std::string>& names) {
     std::vector<std::string> known{"CALLHOOK_CONFIG"};
     for (const auto& row : settings_table())
         known.push_back(environment_name(row.key));
@@ -199,9 +198,11 @@ void settings_reader::refuse_variable(const std::string& name) {
                 known.push_back(environment_name(key_of(section, one, row)));
         }
     }
-    const auto hint = suggestion_text(name, known, "unset it; callhookd reference lists every variable");
-    const auto shown = display_text(std::string_view{name});
-    problems_.add_at({name}, shown, "***", "is an unknown environment variable", hint);
+    for (const auto& name : names) {
+        const auto hint = suggestion_text(name, known, "unset it; callhookd reference lists every variable");
+        const auto shown = display_text(std::string_view{name});
+        problems_.add_at({name}, shown, "***", "is an unknown environment variable", hint);
+    }
 }
 
 bool settings_reader::take_named_variable(

@@ -34,7 +34,7 @@ private:
     bool take_variable(const std::string& name, const std::string& text);
     bool take_named_variable(const named_section& section, const std::string& name, const std::string& text);
     void refuse_unknown(const toml_entry& entry, const setting_origin& origin);
-    void refuse_variable(const std::string& name);
+    void refuse_variables(const std::vector<std::string>& names);
     /// Makes the one of that name if it may be called so.
     bool open_named(const named_section& section, const std::string& name, const setting_origin& origin);
     [[nodiscard]] std::string name_in_variable(const named_section& section, std::string_view part) const;

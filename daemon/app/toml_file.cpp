@@ -1,10 +1,6 @@
-// The only user of toml++.
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
 #include "app/toml_file.hpp"
 
-#include <toml++/toml.h>
+#include "app/toml_library.hpp"
 
 #include <algorithm>
 

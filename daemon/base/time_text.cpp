@@ -9,6 +9,10 @@ namespace {
 
 using namespace std::chrono;
 
+/// What lies outside has no text in UTC: RFC 3339 ends with the year 9999, and PostgreSQL knows no year 0.
+constexpr utc_time earliest = sys_days{year{1} / January / 1};
+constexpr utc_time too_late = sys_days{year{10'000} / January / 1};
+
 char* put_digits(char* at, unsigned value, int width) {
     for (int i = width - 1; i >= 0; --i) {
         at[i] = static_cast<char>('0' + value % 10);
@@ -125,7 +129,9 @@ std::optional<utc_time> parse_rfc3339(std::string_view text) {
         if (negative) offset = -offset;
     }
     if (!text.empty()) return {};
-    return sys_days{date} + hours{h} + minutes{mi} + seconds{s} - offset + microseconds{micros};
+    const utc_time at = sys_days{date} + hours{h} + minutes{mi} + seconds{s} - offset + microseconds{micros};
+    if (at < earliest || at >= too_late) return {};
+    return at;
 }
 
 }  // namespace callhook

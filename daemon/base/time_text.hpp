@@ -17,7 +17,7 @@ void append_rfc3339(std::string& out, utc_time at);
 /// RFC 3339 at an offset from UTC: `2016-09-08T13:32:54+02:00`; whole seconds.
 std::string to_rfc3339(std::chrono::sys_seconds at, std::chrono::seconds offset);
 
-/// Reads RFC 3339 with `Z` or a numeric offset, at most microseconds; nothing else is accepted.
+/// Reads RFC 3339 of the years 1 to 9999 in UTC, at most microseconds; nothing else is accepted.
 std::optional<utc_time> parse_rfc3339(std::string_view text);
 
 }  // namespace callhook

@@ -2,6 +2,7 @@
 
 #include "http/client_origin.hpp"
 #include "http/name_lookup.hpp"
+#include "http/network_list.hpp"
 #include "http/tls_trust_state.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -117,7 +118,7 @@ awaitable<result<void>> client_connection::shake_hands() {
     bool prepared = false;
     if (!tls_->checks_names) {
         prepared = true;
-    } else if (is_ip_address(origin_.host)) {
+    } else if (parse_address(origin_.host)) {
         prepared = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), origin_.host.c_str()) == 1;
     } else {
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -1,8 +1,7 @@
 #include "http/client_origin.hpp"
 
 #include "base/text.hpp"
-
-#include <boost/asio/ip/address.hpp>
+#include "http/network_list.hpp"
 
 #include <algorithm>
 
@@ -37,15 +36,8 @@ std::string bracketed(const std::string& host) {
 
 }  // namespace
 
-bool is_ip_address(std::string_view host) {
-    boost::system::error_code failure;
-    boost::asio::ip::make_address(std::string{host}, failure);
-    return !failure;
-}
-
 bool is_host(std::string_view text) {
-    if (text.find('%') != std::string_view::npos) return false;
-    if (is_ip_address(text)) return true;
+    if (parse_address(text)) return true;
     const auto labels = split(text, '.');
     return text.size() <= longest_name && std::ranges::all_of(labels, is_label) && !is_number(labels.back());
 }

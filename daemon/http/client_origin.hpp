@@ -12,8 +12,6 @@ namespace callhook::http {
 /// this folder, pure.
 bool is_host(std::string_view text);
 
-bool is_ip_address(std::string_view host);
-
 /// `host:port` for people, an IPv6 address in brackets.
 std::string host_and_port(const origin& where);
 

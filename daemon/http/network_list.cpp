@@ -23,7 +23,8 @@ address_v6 widened(const address& a) {
 }  // namespace
 
 std::optional<address> parse_address(std::string_view text) {
-    if (text.find('%') != std::string_view::npos) return {};  // a scope means nothing to anyone else
+    // An interface means nothing to anyone else, and Asio takes a NUL for the end of the text.
+    if (text.find_first_of(std::string_view{"%\0", 2}) != std::string_view::npos) return {};
     boost::system::error_code failed;
     auto parsed = boost::asio::ip::make_address(text, failed);
     if (failed) return {};

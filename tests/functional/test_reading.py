@@ -81,6 +81,7 @@ def test_paging_is_stable_while_calls_come_in(daemon):
         "widget=x",
         "since=yesterday",
         "since=0000-01-01T00:00:00Z",
+        "since=9999-12-31T23:59:20-23:59",
         "cursor=%21",
         "cursor=2026-01-01T00:00:00Z~%ff~1",
         "status=nonsense",

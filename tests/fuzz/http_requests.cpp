@@ -10,6 +10,7 @@
 #include "http/query.hpp"
 #include "http/router.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -200,7 +201,8 @@ std::optional<dechunked> dechunk(std::string_view bytes) {
         const auto header = line();
         if (!header) return {};
         const auto digits = header->substr(0, header->find_first_not_of("0123456789abcdefABCDEF"));
-        if (digits.empty() || digits.size() > 16) return {};
+        const auto significant = digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
+        if (digits.empty() || significant.size() > 16) return {};
         const auto after = header->substr(digits.size());
         if (!after.empty() && after.find_first_of("; \t") != 0) return {};
         std::uint64_t size = 0;

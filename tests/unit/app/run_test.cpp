@@ -131,6 +131,10 @@ TEST(networks, are_brought_into_one_notation) {
           "10.0.0.0 /8"}) {
         EXPECT_FALSE(read_network(text)) << text;
     }
+    EXPECT_FALSE(read_network(std::string_view{"10.0.0.1\0.2/32", 15})) << "nothing hides behind a NUL";
+    EXPECT_FALSE(is_ip_address(std::string_view{"10.0.0.1\0.2", 11}));
+    EXPECT_FALSE(is_loopback_address(std::string_view{"127.0.0.1\0x", 11}));
+    EXPECT_TRUE(is_ip_address("fe80::1%1")) << "a listener's may name an interface";
     EXPECT_TRUE(is_loopback_address("127.9.9.9"));
     EXPECT_TRUE(is_loopback_address("::1"));
     EXPECT_FALSE(is_loopback_address("0.0.0.0"));
@@ -147,6 +151,11 @@ TEST(suggestion, is_near_or_nothing) {
     EXPECT_EQ(suggest("something.else", known), std::nullopt);
     EXPECT_EQ(suggest(std::string(100'000, 'x'), known), std::nullopt);
     EXPECT_EQ(suggest("x", {}), std::nullopt);
+    EXPECT_EQ(suggest("hoks.por", known), "hooks.port");
+    EXPECT_EQ(suggest("oks.port", known), "hooks.port");
+    EXPECT_EQ(suggest("hooks.ports.x", known), std::nullopt);
+    EXPECT_EQ(suggest("aaaa", {"aaaaaaa", "aaaaaa", "aaaaa"}), "aaaaa");
+    EXPECT_EQ(suggest("", {"abc", "ab"}), "ab");
 }
 
 }  // namespace

@@ -70,8 +70,13 @@ TEST(time_text, rfc3339_round_trips) {
         to_rfc3339(std::chrono::floor<std::chrono::seconds>(*at), -(3h + 30min)), "2016-09-08T08:02:54-03:30"
     );
     EXPECT_EQ(to_rfc3339(*parse_rfc3339("2026-01-02T03:04:05.5Z")), "2026-01-02T03:04:05.500000Z");
+    for (const auto* edge : {"0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"})
+        EXPECT_EQ(to_rfc3339(*parse_rfc3339(edge)), edge);
     for (const auto* bad :
          {"",
+          "0000-12-31T23:59:59Z",
+          "0001-01-01T00:00:00+00:01",
+          "9999-12-31T23:59:20-23:59",
           "2016-09-08",
           "2016-02-30T00:00:00Z",
           "2016-09-08T13:32:54",

@@ -49,7 +49,9 @@ TEST(origins, are_refused_without_being_repeated) {
           "https://[hush]",
           "https://[::1]hush",
           "https://[fe80::1%hush]",
-          "https://[]"}) {
+          "https://[]",
+          std::string{"https://127.0.0.1\0hush", 22},
+          std::string{"https://[::1\0hush]", 18}}) {
         const auto got = parse_origin(bad);
         ASSERT_TRUE(got.has_error()) << bad;
         EXPECT_EQ(got.error().code, errc::invalid_input);

@@ -85,6 +85,14 @@ TEST(network_list, refuses_what_is_no_network) {
     }
 }
 
+TEST(network_list, takes_no_address_with_something_behind_it) {
+    using namespace std::string_view_literals;
+    for (const auto text : {"::\0/8"sv, "::1\0"sv, "10.0.0.1\0evil.example"sv, "\0"sv}) {
+        EXPECT_FALSE(parse_address(text));
+        EXPECT_THROW((network_list{{std::string{text}}}), std::invalid_argument);
+    }
+}
+
 TEST(network_list, without_networks_is_empty_and_holds_nothing) {
     EXPECT_TRUE(network_list{}.empty());
     EXPECT_FALSE(network_list{}.contains(boost::asio::ip::make_address("127.0.0.1")));
