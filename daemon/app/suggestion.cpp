@@ -6,7 +6,8 @@
 namespace callhook::app {
 namespace {
 
-/// Levenshtein's distance: how many letters to insert, delete or replace; `limit` stands for all from there on.
+/// Levenshtein's distance: how many letters to insert, delete or replace; `limit` stands for all from there
+/// on.
 std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) {
     // What both begin and end with takes no part in it, and words of settings have much of that.
     const auto differ = std::ranges::mismatch(a, b);

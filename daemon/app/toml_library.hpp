@@ -1,13 +1,13 @@
-// toml++, for toml_file.cpp alone, without two faults of versions 3.3 and 3.4 that later ones have mended: what a
-// document's text can bring about is declared impossible, which a compiler may take at its word.
+// toml++, for toml_file.cpp alone, without two faults of versions 3.3 and 3.4 that later ones have mended:
+// what a document's text can bring about is declared impossible, which a compiler may take at its word.
 #pragma once
 
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 
-// `[$a]` breaks an assertion, which some release builds turn into an assumption. Without either, it comes to an
-// error of its own.
+// `[$a]` breaks an assertion, which some release builds turn into an assumption. Without either, it comes to
+// an error of its own.
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_assert(true)
 

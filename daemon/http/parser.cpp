@@ -1,6 +1,7 @@
 #include "http/parser.hpp"
 
 #include "base/text.hpp"
+#include "http/framing.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
@@ -12,6 +13,10 @@ namespace {
 namespace beast_http = boost::beast::http;
 
 }  // namespace
+
+bool is_chunk_extension(std::string_view text) noexcept {
+    return is_field_value(text);
+}
 
 bool request_parser::parse_head(std::string_view block) {
     header_limit(static_cast<std::uint32_t>(block.size()));
@@ -54,6 +59,12 @@ void request_parser::on_request_impl(verb, text method, text target, int version
 void request_parser::on_field_impl(field_id, text name, text value, error_code&) {
     if (head_done_) return;
     head_.fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+}
+
+void request_parser::on_chunk_header_impl(std::uint64_t size, text extension, error_code& failure) {
+    start_.header(size);
+    if (!is_chunk_extension({extension.data(), extension.size()}))
+        failure = beast_http::error::bad_chunk_extension;
 }
 
 std::size_t request_parser::on_chunk_body_impl(std::uint64_t remain, text body, error_code& failure) {

@@ -11,6 +11,11 @@
 
 namespace callhook::http {
 
+/// Whether the extensions of a chunk keep to the characters they may hold (RFC 9110, section 5.6.4). Beast
+/// lets anything stand in a quoted one: a line feed, too, at which somebody before us may have ended the
+/// line.
+bool is_chunk_extension(std::string_view text) noexcept;
+
 /// Says when a chunked body must wait for more bytes before Beast is asked: once that has seen the size of a
 /// last chunk it asserts that the chunk's shortest form, `0` and two line ends, is there, so a peer that
 /// sends a byte at a time would end a daemon that was built with assertions. What begins a chunk is never the
@@ -70,7 +75,7 @@ private:
     void on_header_impl(error_code&) override { head_done_ = true; }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(text body, error_code&) override { return body.size(); }
-    void on_chunk_header_impl(std::uint64_t size, text, error_code&) override { start_.header(size); }
+    void on_chunk_header_impl(std::uint64_t size, text extension, error_code& failure) override;
     std::size_t on_chunk_body_impl(std::uint64_t remain, text body, error_code&) override;
     void on_finish_impl(error_code&) override {}
     // Later Beasts have a function of its own for trailers; here it overrides nothing.

@@ -90,6 +90,7 @@ ENDING = {
     "no length": (head() + PAYLOAD, [202, 400], 1),
     # Chunks
     "a chunk extension of 40,000 bytes": (head(CHUNKED) + b"2;" + b"x" * 40_000 + b"\r\n{}\r\n0\r\n\r\n", [400], 0),
+    "a line feed in a quoted chunk extension": (head(CHUNKED) + b'2;x="\n"\r\n{}\r\n0\r\n\r\n', [400], 0),
     "chunk extensions without end": (head(CHUNKED) + (b"1;" + b"x" * 4000 + b"\r\n1\r\n") * 600, [413], 0),
     "chunks without end": (head(CHUNKED) + chunk(b" " * 60_000) * 20, [413], 0),
     "a chunk over the bound": (head(CHUNKED) + b"100001\r\n" + b" " * 1000, [413], 0),

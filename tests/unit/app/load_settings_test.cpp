@@ -433,7 +433,14 @@ TEST(load_settings, finds_everything_at_once_with_its_place) {
 TEST(load_settings, broken_toml_is_one_problem_with_its_place) {
     const scratch_folder folder;
     for (const auto* document :
-         {"[hooks]\nport = = 1", "[hooks]\nport = 1\nport = 2", "a = \"", "\xff\xfe = 1", "]", "[$hooks]", "p\u00fc = 1", "[hooks\u3042]"}) {
+         {"[hooks]\nport = = 1",
+          "[hooks]\nport = 1\nport = 2",
+          "a = \"",
+          "\xff\xfe = 1",
+          "]",
+          "[$hooks]",
+          "p\u00fc = 1",
+          "[hooks\u3042]"}) {
         SCOPED_TRACE(document);
         const auto outcome = load(folder, document, {});
         ASSERT_EQ(outcome.problems.size(), 1U);

@@ -274,8 +274,8 @@ TEST_F(events_endpoint_test, lines_where_they_are_asked_for) {
 
 TEST_F(events_endpoint_test, a_long_poll_answers_when_an_event_comes) {
     const auto started = clock::now();
-    auto waiting = ask("lastEventId=$&timeout=5000");
-    auto filtered = ask("lastEventId=$&timeout=5000&type=call.new");
+    auto waiting = ask("lastEventId=$&timeout=25000");
+    auto filtered = ask("lastEventId=$&timeout=25000&type=call.new");
     loop.restart();
     loop.run_for(50ms);
     EXPECT_NE(waiting.wait_for(0s), std::future_status::ready);
@@ -286,7 +286,7 @@ TEST_F(events_endpoint_test, a_long_poll_answers_when_an_event_comes) {
     write(1);
     run_until([&] { return filtered.wait_for(0s) == std::future_status::ready; });
     EXPECT_EQ(positions(filtered.get()), list{12});
-    EXPECT_LT(clock::now() - started, 5s);
+    EXPECT_LT(clock::now() - started, 25s) << "before its time was over";
 }
 
 TEST_F(events_endpoint_test, a_long_poll_ends_at_its_timeout_or_with_the_feed) {

@@ -17,7 +17,7 @@ const std::vector<std::string> chunked_bodies{
     "0;last=yes\r\n\r\n",
     "0\r\nTrailer: a\r\n\r\n",
     "2\r\nab\r\n0\r\n\r\n",
-    "1\r\na\r\n1;x=\"y\"\r\nb\r\n000\r\nT: 1\r\nU: 2\r\n\r\n",
+    "1\r\na\r\n1;x=\"y\t\xc3\xbc\"\r\nb\r\n000\r\nT: 1\r\nU: 2\r\n\r\n",
 };
 
 /// The body of a request whose chunks arrive in portions of a size.
@@ -49,6 +49,28 @@ TEST(request_parser, chunks_may_arrive_in_any_portions) {
         const auto whole = received(chunks, chunks.size());
         for (std::size_t portion = 1; portion < chunks.size(); ++portion)
             EXPECT_EQ(received(chunks, portion), whole) << portion << " bytes at a time: " << chunks;
+    }
+}
+
+TEST(request_parser, a_quoted_chunk_extension_holds_no_control_character) {
+    using namespace std::string_view_literals;
+    for (const auto chunks :
+         {"1;x=\"\n\"\r\na\r\n0\r\n\r\n"sv,
+          "1;x=\"\r\"\r\na\r\n0\r\n\r\n"sv,
+          "1;x=\"\0\"\r\na\r\n0\r\n\r\n"sv,
+          "1;x=\"\\\n\"\r\na\r\n0\r\n\r\n"sv,
+          "0;x=\"\n\"\r\n\r\n"sv}) {
+        body_budget budget{1024, 0};
+        request_head request;
+        body_sink body{budget};
+        request_parser parser{request, body};
+        ASSERT_TRUE(parser.parse_head(head));
+        std::size_t taken = 0;
+        EXPECT_EQ(parser.parse_body(chunks, taken), request_parser::progress::malformed) << chunks;
+
+        answer_reader reader{{1024, 1024, false}, false};
+        const auto answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string{chunks};
+        EXPECT_TRUE(reader.take(answer).has_error()) << chunks;
     }
 }
 
