@@ -46,7 +46,7 @@ void flatten(const toml::table& table, const std::vector<std::string>& path, std
 std::string toml_entry::key() const {
     std::string joined;
     for (const auto& part : path)
-        joined += (joined.empty() ? "" : ".") + part;
+        joined += (joined.empty() ? "" : ".") + (part.empty() ? "\"\"" : part);
     return joined;
 }
 

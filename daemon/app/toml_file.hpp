@@ -18,7 +18,7 @@ struct toml_entry {
     unsigned line = 0;
     unsigned column = 0;
 
-    /// The parts of the path with dots between.
+    /// The parts of the path with dots between, an empty one as `""`.
     [[nodiscard]] std::string key() const;
 };
 

@@ -136,6 +136,9 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
          "a list of strings",
          "brackets"},
         {"hooks.trusted_proxies = [1]", "hooks.trusted_proxies", "[1]", "a list of strings", "brackets"},
+        // keys
+        {"'' = 1", "\"\"", "1", "unknown key", "remove it"},
+        {"hooks.'' = 1", "hooks.\"\"", "1", "unknown key", "reference"},
         // ranges
         {"hooks.port = -1", "hooks.port", "-1", "too small", "0 to 65535"},
         {"hooks.port = 65536", "hooks.port", "65536", "too large", "0 to 65535"},
