@@ -1,8 +1,8 @@
 #include "app/networks.hpp"
 
 #include "base/text.hpp"
+#include "http/network_list.hpp"
 
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 
@@ -17,14 +17,6 @@ error unusable(std::string message) {
     return {errc::invalid_input, std::move(message), {}};
 }
 
-/// The whole text as an address, which may name an interface. Asio takes a NUL for the end of the text.
-std::optional<ip::address> read_address(std::string_view text) {
-    boost::system::error_code failure;
-    const auto address = ip::make_address(text, failure);
-    if (failure || text.find('\0') != std::string_view::npos) return {};
-    return address;
-}
-
 template <class Network>
 result<std::string> without_host_bits(const Network& network) {
     const auto canonical = network.canonical().to_string();
@@ -36,7 +28,7 @@ result<std::string> without_host_bits(const Network& network) {
 
 result<std::string> read_network(std::string_view text) {
     const auto slash = text.find('/');
-    const auto address = read_address(text.substr(0, slash));
+    const auto address = http::read_address(text.substr(0, slash));
     if (!address) return unusable("is not an IP network");
     const unsigned widest = address->is_v4() ? 32 : 128;
     auto prefix = std::optional{widest};
@@ -50,11 +42,11 @@ result<std::string> read_network(std::string_view text) {
 }
 
 bool is_ip_address(std::string_view text) {
-    return read_address(text).has_value();
+    return http::read_address(text).has_value();
 }
 
 bool is_loopback_address(std::string_view text) {
-    const auto address = read_address(text);
+    const auto address = http::read_address(text);
     return address && address->is_loopback();
 }
 

@@ -85,9 +85,7 @@ private:
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(text body, error_code&) override { return body.size(); }
     void on_chunk_header_impl(std::uint64_t size, text extension, error_code& failure) override {
-        start_.header(size);
-        if (!is_chunk_extension({extension.data(), extension.size()}))
-            failure = beast_http::error::bad_chunk_extension;
+        start_.header(size, extension, failure);
     }
     std::size_t on_chunk_body_impl(std::uint64_t remain, text body, error_code&) override {
         start_.body(remain, body.size());

@@ -22,14 +22,19 @@ address_v6 widened(const address& a) {
 
 }  // namespace
 
-std::optional<address> parse_address(std::string_view text) {
-    // An interface means nothing to anyone else, and Asio takes a NUL for the end of the text.
-    if (text.find_first_of(std::string_view{"%\0", 2}) != std::string_view::npos) return {};
+std::optional<address> read_address(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) return {};  // Asio takes it for the end of the text
     boost::system::error_code failed;
-    auto parsed = boost::asio::ip::make_address(text, failed);
+    const auto parsed = boost::asio::ip::make_address(text, failed);
     if (failed) return {};
-    if (parsed.is_v6() && parsed.to_v6().is_v4_mapped()) {
-        return address{boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, parsed.to_v6())};
+    return parsed;
+}
+
+std::optional<address> parse_address(std::string_view text) {
+    if (text.find('%') != std::string_view::npos) return {};  // a scope means nothing to anyone else
+    const auto parsed = read_address(text);
+    if (parsed && parsed->is_v6() && parsed->to_v6().is_v4_mapped()) {
+        return address{boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, parsed->to_v6())};
     }
     return parsed;
 }

@@ -9,8 +9,10 @@
 
 namespace callhook::http {
 
-/// Reads an IP address without brackets or interface, and nothing before or after it; an IPv4-mapped one
-/// comes out as IPv4.
+/// Reads an IP address without brackets, which may name an interface, and nothing before or after it.
+std::optional<boost::asio::ip::address> read_address(std::string_view text);
+
+/// The same without an interface; an IPv4-mapped one comes out as IPv4.
 std::optional<boost::asio::ip::address> parse_address(std::string_view text);
 
 /// A set of networks in CIDR notation.

@@ -14,8 +14,12 @@ namespace beast_http = boost::beast::http;
 
 }  // namespace
 
-bool is_chunk_extension(std::string_view text) noexcept {
-    return is_field_value(text);
+void chunk_start::header(
+    std::uint64_t size, boost::beast::string_view extension, boost::beast::error_code& failure
+) noexcept {
+    within_ = size > 0;
+    if (!is_field_value({extension.data(), extension.size()}))
+        failure = beast_http::error::bad_chunk_extension;
 }
 
 bool request_parser::parse_head(std::string_view block) {
@@ -59,12 +63,6 @@ void request_parser::on_request_impl(verb, text method, text target, int version
 void request_parser::on_field_impl(field_id, text name, text value, error_code&) {
     if (head_done_) return;
     head_.fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
-}
-
-void request_parser::on_chunk_header_impl(std::uint64_t size, text extension, error_code& failure) {
-    start_.header(size);
-    if (!is_chunk_extension({extension.data(), extension.size()}))
-        failure = beast_http::error::bad_chunk_extension;
 }
 
 std::size_t request_parser::on_chunk_body_impl(std::uint64_t remain, text body, error_code& failure) {

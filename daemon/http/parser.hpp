@@ -11,18 +11,20 @@
 
 namespace callhook::http {
 
-/// Whether the extensions of a chunk keep to the characters they may hold (RFC 9110, section 5.6.4). Beast
-/// lets anything stand in a quoted one: a line feed, too, at which somebody before us may have ended the
-/// line.
-bool is_chunk_extension(std::string_view text) noexcept;
-
+/// What Beast's parsers lack for chunks; each message has one of its own.
+///
 /// Says when a chunked body must wait for more bytes before Beast is asked: once that has seen the size of a
 /// last chunk it asserts that the chunk's shortest form, `0` and two line ends, is there, so a peer that
 /// sends a byte at a time would end a daemon that was built with assertions. What begins a chunk is never the
 /// end of less.
 class chunk_start {
 public:
-    void header(std::uint64_t size) noexcept { within_ = size > 0; }
+    /// Takes a chunk's size and extensions; sets `failure` where these hold what they may not (RFC 9110,
+    /// section 5.6.4). Beast lets anything stand in a quoted one: a line feed, too, at which somebody before
+    /// us may have ended the line.
+    void header(
+        std::uint64_t size, boost::beast::string_view extension, boost::beast::error_code& failure
+    ) noexcept;
     void body(std::uint64_t remain, std::size_t size) noexcept { within_ = size < remain; }
 
     [[nodiscard]] bool may_be_cut(std::string_view received) const noexcept {
@@ -75,7 +77,9 @@ private:
     void on_header_impl(error_code&) override { head_done_ = true; }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(text body, error_code&) override { return body.size(); }
-    void on_chunk_header_impl(std::uint64_t size, text extension, error_code& failure) override;
+    void on_chunk_header_impl(std::uint64_t size, text extension, error_code& failure) override {
+        start_.header(size, extension, failure);
+    }
     std::size_t on_chunk_body_impl(std::uint64_t remain, text body, error_code&) override;
     void on_finish_impl(error_code&) override {}
     // Later Beasts have a function of its own for trailers; here it overrides nothing.

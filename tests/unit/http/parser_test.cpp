@@ -20,22 +20,30 @@ const std::vector<std::string> chunked_bodies{
     "1\r\na\r\n1;x=\"y\t\xc3\xbc\"\r\nb\r\n000\r\nT: 1\r\nU: 2\r\n\r\n",
 };
 
-/// The body of a request whose chunks arrive in portions of a size.
-std::string received(const std::string& chunks, std::size_t portion) {
+constexpr std::string_view answer_head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// A request whose head has come.
+struct chunked_request {
     body_budget budget{1024, 0};
     request_head request;
     body_sink body{budget};
     request_parser parser{request, body};
-    EXPECT_TRUE(parser.parse_head(head));
+
+    chunked_request() { EXPECT_TRUE(parser.parse_head(head)); }
+};
+
+/// The body of a request whose chunks arrive in portions of a size.
+std::string received(const std::string& chunks, std::size_t portion) {
+    chunked_request it;
     std::size_t begin = 0;
     for (std::size_t end = portion;; end += portion) {
         const auto buffered = std::string_view{chunks}.substr(0, end).substr(begin);
         std::size_t taken = 0;
-        const auto progress = parser.parse_body(buffered, taken);
+        const auto progress = it.parser.parse_body(buffered, taken);
         begin += taken;
         if (progress == request_parser::progress::done) {
             EXPECT_EQ(begin, chunks.size());
-            return body.body();
+            return it.body.body();
         }
         if (progress != request_parser::progress::more || end >= chunks.size()) {
             ADD_FAILURE() << "not whole: " << chunks;
@@ -60,23 +68,18 @@ TEST(request_parser, a_quoted_chunk_extension_holds_no_control_character) {
           "1;x=\"\0\"\r\na\r\n0\r\n\r\n"sv,
           "1;x=\"\\\n\"\r\na\r\n0\r\n\r\n"sv,
           "0;x=\"\n\"\r\n\r\n"sv}) {
-        body_budget budget{1024, 0};
-        request_head request;
-        body_sink body{budget};
-        request_parser parser{request, body};
-        ASSERT_TRUE(parser.parse_head(head));
+        chunked_request it;
         std::size_t taken = 0;
-        EXPECT_EQ(parser.parse_body(chunks, taken), request_parser::progress::malformed) << chunks;
+        EXPECT_EQ(it.parser.parse_body(chunks, taken), request_parser::progress::malformed) << chunks;
 
         answer_reader reader{{1024, 1024, false}, false};
-        const auto answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string{chunks};
-        EXPECT_TRUE(reader.take(answer).has_error()) << chunks;
+        EXPECT_TRUE(reader.take(std::string{answer_head}.append(chunks)).has_error()) << chunks;
     }
 }
 
 TEST(answer_reader, chunks_may_arrive_in_any_portions) {
     for (const auto& chunks : chunked_bodies) {
-        const auto bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks;
+        const auto bytes = std::string{answer_head} + chunks;
         for (std::size_t portion = 1; portion <= bytes.size(); ++portion) {
             answer_reader reader{{1024, 1024, false}, false};
             bool whole = false;
