@@ -33,8 +33,8 @@ struct group_bounds {
 
 /// Group commit by natural batching: one writer thread takes all that queued while it wrote the last group,
 /// and everyone in a group gets the same outcome. Where many come at a time, those who were just answered are
-/// likely to be back in a moment: the writer waits for as many as there were, a part of the time that the last
-/// group took, since two groups cost more than one of twice the size.
+/// likely to be back in a moment: the writer waits for as many as there were, a part of the time that the
+/// last group took, since two groups cost more than one of twice the size.
 ///
 /// `append` and `stop` belong to one event loop's thread.
 template <class Item>

@@ -13,8 +13,8 @@ namespace callhook {
 
 namespace {
 
-/// OpenSSL's own one-shot functions look the algorithm up by name at every call, which takes longer than to hash
-/// a secret.
+/// OpenSSL's own one-shot functions look the algorithm up by name at every call, which takes longer than to
+/// hash a secret.
 class sha256_hasher {
 public:
     sha256_hasher() {

@@ -39,7 +39,9 @@ void escape(std::string& out, std::string_view text) {
         out += hex[static_cast<unsigned char>(c) >> 4];
         out += hex[c & 15];
     };
-    append_escaped(out, text, [&](char c) { return code(c) != 0; }, write);
+    append_escaped(
+        out, text, [&](char c) { return code(c) != 0; }, write
+    );
 }
 
 /// What the parser finds goes straight to a writer.

@@ -27,8 +27,8 @@ public:
     /// the database does not answer, what is held runs out by itself.
     boost::asio::awaitable<void> ask(std::vector<std::string> names);
 
-    /// Whether the lease is held for certain. It ends by this machine's steady clock before another daemon can
-    /// take it.
+    /// Whether the lease is held for certain. It ends by this machine's steady clock before another daemon
+    /// can take it.
     [[nodiscard]] bool holds(const std::string& name) const;
 
     /// Lets go of all. Call it when the work has ended.

@@ -125,7 +125,9 @@ std::optional<store::feed_head> log_tail::known() const {
 /// Whether what was notified need not be read: the notification of a commit may be quicker than who made it.
 bool log_tail::has_heard(const store::log_end& end) {
     std::unique_lock lock{mutex_};
-    const auto there = [&] { return known_ && known_->epoch == end.epoch && known_->position >= end.position; };
+    const auto there = [&] {
+        return known_ && known_->epoch == end.epoch && known_->position >= end.position;
+    };
     if (offered_) offered_ = heard_.wait_for(lock, offer_delay, there);
     return there();
 }

@@ -24,9 +24,10 @@ struct tail_settings {
     std::chrono::milliseconds poll_interval{1'000};
 };
 
-/// The end of the event log in memory. One thread listens for commits and reads each new stretch once, unless the
-/// sequencer of this daemon hands it over; all readers that wait are woken and served from here, so that a thousand of
-/// them cost one query. All public functions belong to the event loop's thread, but for `wanted` and `offer`.
+/// The end of the event log in memory. One thread listens for commits and reads each new stretch once, unless
+/// the sequencer of this daemon hands it over; all readers that wait are woken and served from here, so that
+/// a thousand of them cost one query. All public functions belong to the event loop's thread, but for
+/// `wanted` and `offer`.
 class log_tail {
 public:
     log_tail(
@@ -68,8 +69,9 @@ public:
 
     /// Whether somebody waits, or has read within the last seconds. Any thread.
     [[nodiscard]] bool wanted() const noexcept;
-    /// The stretch that was committed right after the position `after`, with its events or, where nobody wants them,
-    /// without. Does nothing where the tail has not come as far or is ahead: it reads by itself. Any thread.
+    /// The stretch that was committed right after the position `after`, with its events or, where nobody
+    /// wants them, without. Does nothing where the tail has not come as far or is ahead: it reads by itself.
+    /// Any thread.
     void offer(std::int64_t after, store::event_page page);
 
     /// Ends all waiting and the thread; blocks for at most a moment of listening.

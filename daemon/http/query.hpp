@@ -14,7 +14,8 @@ namespace callhook::http {
 /// live as long as it does.
 class query_parameters {
 public:
-    /// invalid_input on a broken escape, a decoded NUL, or bytes that are not UTF-8; the message does not repeat the query.
+    /// invalid_input on a broken escape, a decoded NUL, or bytes that are not UTF-8; the message does not
+    /// repeat the query.
     static result<query_parameters> parse(std::string_view query);
 
     /// The first value of this name.

@@ -7,7 +7,8 @@
 
 namespace callhook::lifecycle {
 
-/// What an event is about: the `subject` of its CloudEvent, by which it is found again when a person is erased.
+/// What an event is about: the `subject` of its CloudEvent, by which it is found again when a person is
+/// erased.
 inline std::string call_subject(std::int64_t id) {
     return "calls/" + std::to_string(id);
 }

@@ -118,7 +118,8 @@ private:
         read_group out;
         for (const auto& g : groups) {
             const auto found = ready.find(g.number);
-            auto group = found != ready.end() ? std::move(found->second) : read_all(decoders_, std::move(*next++));
+            auto group =
+                found != ready.end() ? std::move(found->second) : read_all(decoders_, std::move(*next++));
             std::move(group.deliveries.begin(), group.deliveries.end(), std::back_inserter(out.deliveries));
             std::move(group.read.begin(), group.read.end(), std::back_inserter(out.read));
         }
@@ -390,9 +391,7 @@ private:
     }
 
     /// `widget_id` is that of what the event is about, where there is one.
-    void add_event(
-        std::int64_t position, records::cloud_event event, std::optional<std::int64_t> widget_id
-    ) {
+    void add_event(std::int64_t position, records::cloud_event event, std::optional<std::int64_t> widget_id) {
         event.recorded_at = head_.recorded_at;
         auto text = records::write_event(event);
         events_.push_back(

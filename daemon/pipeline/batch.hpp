@@ -45,8 +45,8 @@ struct batch_report {
 
 /// One step of the sequencer, inside its transaction: takes what is pending, decodes, correlates, and writes
 /// outcomes, records, events and the new head. Throws only what the store throws; a delivery that breaks the
-/// decoder is quarantined like one that it refuses, so that no delivery can stop the feed. `ahead`, where there is
-/// one, gives what it has, and reads on from the moment when it is the database that has to work.
+/// decoder is quarantined like one that it refuses, so that no delivery can stop the feed. `ahead`, where
+/// there is one, gives what it has, and reads on from the moment when it is the database that has to work.
 batch_report sequence_batch(
     store::sequencer_transaction& tx,
     const sources::decoder_table& decoders,

@@ -7,7 +7,8 @@ namespace {
 /// What share of the pipeline's pace webhooks must come at. Below 1, since senders who wait for their answers
 /// send no faster than the pipeline lets them.
 constexpr double outruns = 0.9;
-/// The same where it holds already: what was held back is made up for once the burst is over, not in its pauses.
+/// The same where it holds already: what was held back is made up for once the burst is over, not in its
+/// pauses.
 constexpr double still_outruns = 0.6;
 /// The weight of the latest batch in the pace.
 constexpr double latest = 0.3;

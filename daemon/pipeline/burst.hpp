@@ -5,9 +5,9 @@
 
 namespace callhook::pipeline {
 
-/// Decides when the pipeline steps aside: while webhooks come about as fast as it follows, or faster, it takes the
-/// machine's time from those who wait for their answer, and is late all the same. Nobody waits for longer than
-/// `patience` because of it, and then it works until it is level again.
+/// Decides when the pipeline steps aside: while webhooks come about as fast as it follows, or faster, it
+/// takes the machine's time from those who wait for their answer, and is late all the same. Nobody waits for
+/// longer than `patience` because of it, and then it works until it is level again.
 ///
 /// Pure: it is told the time. Not thread-safe.
 class burst {

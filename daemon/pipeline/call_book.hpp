@@ -41,15 +41,15 @@ public:
     };
     std::optional<overdue> take_overdue(const lifecycle::call_key& key, utc_time now);
 
-    /// Rows that must be written, of calls that were loaded; calls whose time must be forgotten; and the visitors
-    /// whose calls came or changed in what ties messages to them.
+    /// Rows that must be written, of calls that were loaded; calls whose time must be forgotten; and the
+    /// visitors whose calls came or changed in what ties messages to them.
     struct changes {
         std::vector<store::call_row> changed{};
         std::vector<lifecycle::call_key> not_due{};
         std::set<store::visitor_key> visitors{};
     };
-    /// Once, at the end: the book is empty after it. `fresh` is given the row of each call that is new, as soon as it
-    /// is made.
+    /// Once, at the end: the book is empty after it. `fresh` is given the row of each call that is new, as
+    /// soon as it is made.
     [[nodiscard]] changes collect(const std::function<void(const store::call_row&)>& fresh);
 
 private:

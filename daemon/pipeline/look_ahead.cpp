@@ -27,11 +27,9 @@ read_group read_all(const sources::decoder_table& decoders, std::vector<store::p
 look_ahead::look_ahead(
     const store::settings& where, const sources::decoder_table& decoders, std::size_t enough
 )
-    : decoders_{decoders},
-      enough_{enough},
-      fresh_{most_fresh_bytes},
-      store_{where},
-      thread_{[this] { run(); }} {}
+    : decoders_{decoders}, enough_{enough}, fresh_{most_fresh_bytes}, store_{where}, thread_{[this] {
+          run();
+      }} {}
 
 look_ahead::~look_ahead() {
     {

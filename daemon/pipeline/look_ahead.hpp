@@ -24,10 +24,10 @@ struct read_group {
 /// Decodes each.
 read_group read_all(const sources::decoder_table& decoders, std::vector<store::pending_delivery> deliveries);
 
-/// Has at hand what a batch needs of the groups that wait: while the database works on a batch, what waits behind it is
-/// read and decoded, on a thread and a connection of its own, which needs no lock and depends on nothing; and what this
-/// daemon has just stored need not be read at all. It is a help and no more: a group that is not here is read in the
-/// batch's transaction.
+/// Has at hand what a batch needs of the groups that wait: while the database works on a batch, what waits
+/// behind it is read and decoded, on a thread and a connection of its own, which needs no lock and depends on
+/// nothing; and what this daemon has just stored need not be read at all. It is a help and no more: a group
+/// that is not here is read in the batch's transaction.
 ///
 /// `begin` and `take` belong to one thread.
 class look_ahead {
@@ -43,12 +43,12 @@ public:
     /// Forgets all: the next to take them is another daemon. Any thread.
     void forget();
 
-    /// Begins to decode what is stored here, until `take`; before that, where more is known to wait behind this group,
-    /// what does.
+    /// Begins to decode what is stored here, until `take`; before that, where more is known to wait behind
+    /// this group, what does.
     void begin(std::optional<std::int64_t> after);
 
-    /// Those of the groups that are here, by their numbers. Waits for what is being read, which is fewer where the
-    /// database does not answer: who asks it next says so.
+    /// Those of the groups that are here, by their numbers. Waits for what is being read, which is fewer
+    /// where the database does not answer: who asks it next says so.
     std::map<std::int64_t, read_group> take(const std::vector<store::pending_group>& groups);
 
 private:

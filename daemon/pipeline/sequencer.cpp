@@ -195,9 +195,8 @@ void sequencer::take_batches() {
 bool sequencer::step_aside() {
     for (;;) {
         const auto backlog = look();
-        const bool holds = burst_.holds(
-            backlog.deliveries, clock_.now() - backlog.oldest, std::chrono::steady_clock::now()
-        );
+        const bool holds =
+            burst_.holds(backlog.deliveries, clock_.now() - backlog.oldest, std::chrono::steady_clock::now());
         std::unique_lock lock{mutex_};
         if (holds) changed_.wait_for(lock, hold_interval, [&] { return stopping_; });
         if (stopping_) return false;

@@ -23,7 +23,8 @@ struct sequencer_settings {
     std::chrono::milliseconds poll_interval{100};
     /// How often a standby tries to lead.
     std::chrono::milliseconds takeover_interval{1'000};
-    /// How long events may wait while webhooks come faster than the pipeline follows; 0: it never steps aside.
+    /// How long events may wait while webhooks come faster than the pipeline follows; 0: it never steps
+    /// aside.
     std::chrono::milliseconds burst_patience{10'000};
     /// Where it is remembered how far the feed was; empty: nowhere.
     std::string memory_file{};

@@ -72,7 +72,9 @@ void append_copied(std::string& out, std::string_view text) {
         out += '\\';
         out += code(c);
     };
-    append_escaped(out, text, [&](char c) { return code(c) != 0; }, write);
+    append_escaped(
+        out, text, [&](char c) { return code(c) != 0; }, write
+    );
 }
 #endif
 
@@ -202,7 +204,9 @@ void append_bytea(std::string& out, std::string_view bytes) {
         out += static_cast<char>('0' + (value >> 3 & 7));
         out += static_cast<char>('0' + (value & 7));
     };
-    append_escaped(out, bytes, [](char c) { return !is_plain(c); }, write);
+    append_escaped(
+        out, bytes, [](char c) { return !is_plain(c); }, write
+    );
 }
 
 }  // namespace callhook::store

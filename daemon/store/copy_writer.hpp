@@ -14,8 +14,8 @@ struct bytes {
     std::string_view value;
 };
 
-/// Writes rows by COPY, which begins with the first; `complete` must be called, without it nothing is written. From
-/// the first row to `complete` the connection is of no other use. The values of a row are put
+/// Writes rows by COPY, which begins with the first; `complete` must be called, without it nothing is
+/// written. From the first row to `complete` the connection is of no other use. The values of a row are put
 /// one after the other into one text that keeps its room from row to row, since this is where each webhook
 /// passes.
 class copy_writer {

@@ -203,8 +203,9 @@ private:
             messages.add(std::string_view{to_string(m.id)});
         }
         std::vector<uuid> all;
-        const auto rows =
-            db_.exec(tx_, read_erasure_deliveries, hits, call_sources, call_ids, sources.take(), messages.take());
+        const auto rows = db_.exec(
+            tx_, read_erasure_deliveries, hits, call_sources, call_ids, sources.take(), messages.take()
+        );
         for (const auto& row : rows) {
             all.push_back(uuid_of(row[0]));
             if (std::string_view{row[1].c_str()} == "quarantined") ++out.counts.quarantined;

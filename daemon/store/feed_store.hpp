@@ -114,9 +114,9 @@ public:
     std::vector<active_subscription> active_subscriptions();
     /// What has not been taken and is not dead, by position.
     std::vector<waiting_message> waiting_messages(const std::string& name, std::size_t limit);
-    /// Writes what was done and tells the subscription's generation. Nothing, and nothing is written, where the
-    /// lease is another's by now, the subscription is gone, or made anew, or its place was moved or reset, to
-    /// the same one too: whoever works on it then begins anew.
+    /// Writes what was done and tells the subscription's generation. Nothing, and nothing is written, where
+    /// the lease is another's by now, the subscription is gone, or made anew, or its place was moved or
+    /// reset, to the same one too: whoever works on it then begins anew.
     std::optional<std::int64_t> settle(const outbound_claim& claim, const outbound_progress& progress);
     /// Pauses or disables an active subscription and announces it; false, and nothing is written, where the
     /// lease is another's or the subscription has changed.

@@ -17,8 +17,9 @@ namespace callhook::store {
 using shared_delivery = std::shared_ptr<const lifecycle::delivery>;
 
 /// Group commits that this daemon has just stored, kept for its own sequencer, which would read them back
-/// otherwise. A help and no more: who is not found here is read from the database. What comes while it is full is
-/// not kept, since the sequencer takes the oldest first; what is not taken in time is forgotten. All functions: any thread.
+/// otherwise. A help and no more: who is not found here is read from the database. What comes while it is
+/// full is not kept, since the sequencer takes the oldest first; what is not taken in time is forgotten. All
+/// functions: any thread.
 class fresh_deliveries {
 public:
     using clock = std::chrono::steady_clock;
@@ -31,7 +32,8 @@ public:
 
     /// A group that was committed.
     void put(const std::vector<shared_delivery>& group, clock::time_point now = clock::now());
-    /// Takes the group out, in the order of ids; nothing where not all that the row of `pending` names is here.
+    /// Takes the group out, in the order of ids; nothing where not all that the row of `pending` names is
+    /// here.
     std::optional<std::vector<pending_delivery>> take(const pending_group& wanted);
     /// The same with the oldest; empty where there is none.
     std::vector<pending_delivery> take_oldest();

@@ -58,12 +58,7 @@ blame blame_for(const failure& e) {
 }  // namespace
 
 struct inbox::impl {
-    impl(
-        const settings& where,
-        const inbox_settings& bounds,
-        metrics_registry& metrics,
-        listener on_commit
-    )
+    impl(const settings& where, const inbox_settings& bounds, metrics_registry& metrics, listener on_commit)
         : committed{std::move(on_commit)},
           patience{longest_turn(where)},
           db{where, "inbox"},
@@ -99,10 +94,7 @@ struct inbox::impl {
 };
 
 inbox::inbox(
-    const settings& where,
-    const inbox_settings& bounds,
-    metrics_registry& metrics,
-    listener committed
+    const settings& where, const inbox_settings& bounds, metrics_registry& metrics, listener committed
 )
     : impl_{std::make_unique<impl>(where, bounds, metrics, std::move(committed))} {}
 

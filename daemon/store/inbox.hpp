@@ -26,12 +26,7 @@ public:
     using listener = std::function<void(const std::vector<shared_delivery>&)>;
 
     /// `committed` is called on the writer's thread after each commit, with what it stored.
-    inbox(
-        const settings& where,
-        const inbox_settings& bounds,
-        metrics_registry& metrics,
-        listener committed
-    );
+    inbox(const settings& where, const inbox_settings& bounds, metrics_registry& metrics, listener committed);
     /// Requires that `stop` was called and nobody waits in `append`.
     ~inbox();
     inbox(const inbox&) = delete;

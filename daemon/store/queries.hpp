@@ -140,8 +140,8 @@ public:
     /// Events with after < position <= until that the filter takes, at most `limit`.
     event_page events(std::int64_t after, std::int64_t until, const event_filter& filter, std::size_t limit);
 
-    /// Waits for a commit of the sequencer, at most `longest`; the end of the log that it told, where one was notified,
-    /// with an empty epoch where it told none. The first call starts listening.
+    /// Waits for a commit of the sequencer, at most `longest`; the end of the log that it told, where one was
+    /// notified, with an empty epoch where it told none. The first call starts listening.
     std::optional<log_end> await_feed(std::chrono::milliseconds longest);
 
     std::vector<listed_call> calls(const call_query& query);

@@ -45,7 +45,7 @@ constexpr statement count_month_of_events{
     "SELECT count(*) FROM events WHERE recorded_at >= $1::timestamptz AND recorded_at < $2::timestamptz"};
 
 /// `$1` and `$2` are the bounds of months; what lies in no month counts where it is older than `$3`.
-#define CALLHOOK_EXPIRING(id)                                                                           \
+#define CALLHOOK_EXPIRING(id)                                                                               \
     "(EXISTS (SELECT FROM unnest($1::timestamptz[], $2::timestamptz[]) AS month (lowest, beyond) WHERE " id \
     " >= uuid_floor(month.lowest) AND " id                                                                  \
     " < uuid_floor(month.beyond)) OR EXISTS (SELECT FROM deliveries_default "                               \

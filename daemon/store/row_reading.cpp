@@ -85,7 +85,11 @@ std::vector<pending_group> choose_pending(
 ) {
     std::vector<pending_group> out;
     for (const auto& row : db.exec(
-             tx, sql::choose_pending, std::to_string(enough), std::to_string(most_bytes), std::to_string(after)
+             tx,
+             sql::choose_pending,
+             std::to_string(enough),
+             std::to_string(most_bytes),
+             std::to_string(after)
          ))
         out.push_back({row[0].as<std::int64_t>(), uuid_of(row[1]), uuid_of(row[2]), uuid_of(row[3])});
     return out;

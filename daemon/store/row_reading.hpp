@@ -21,15 +21,16 @@ job read_job(const pqxx::row& row);
 
 std::optional<utc_time> optional_time(const pqxx::field& field);
 
-/// Those of the calls that exist, in no particular order, by `sql::read_calls` or another with its parameters.
+/// Those of the calls that exist, in no particular order, by `sql::read_calls` or another with its
+/// parameters.
 std::vector<call_row> read_calls(
     session& db,
     pqxx::transaction_base& tx,
     const statement& what,
     const std::vector<lifecycle::call_key>& keys
 );
-/// The group commits after this one, until there are `enough` deliveries or as many bytes of them as are fit to
-/// hold in memory.
+/// The group commits after this one, until there are `enough` deliveries or as many bytes of them as are fit
+/// to hold in memory.
 std::vector<pending_group> choose_pending(
     session& db, pqxx::transaction_base& tx, std::int64_t after, std::size_t enough
 );

@@ -28,8 +28,8 @@ struct pending_group {
     uuid last{};
 };
 
-/// A row of `calls`. The JSON texts are the pipeline's; the rest is what queries ask for. `record` is empty where only
-/// the state was read.
+/// A row of `calls`. The JSON texts are the pipeline's; the rest is what queries ask for. `record` is empty
+/// where only the state was read.
 struct call_row {
     lifecycle::call_key key{};
     std::string phase{};

@@ -9,8 +9,8 @@ namespace callhook::store::sql {
 inline constexpr statement lock_head{
     "lock_head", "SELECT epoch, position, floor, outcomes, recorded_at, erasures FROM feed_head FOR UPDATE"};
 
-/// Whole group commits after $3, as many as reach $1 deliveries or $2 bytes: a row's running sum without itself
-/// is below both.
+/// Whole group commits after $3, as many as reach $1 deliveries or $2 bytes: a row's running sum without
+/// itself is below both.
 inline constexpr statement choose_pending{
     "choose_pending",
     "SELECT seq, batch, first_id, last_id FROM ("
@@ -43,12 +43,14 @@ inline constexpr statement read_call_states{
 
 inline constexpr statement read_due_calls{
     "read_due_calls",
-    "SELECT source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, facts FROM calls WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
+    "SELECT source, id, phase, phone, widget_id, created_at, at, due_at, overdue_at, facts FROM calls WHERE "
+    "due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::bigint"};
 
 /// $10 and $11 are sequences of texts, one a row as in the arrays.
 inline constexpr statement update_calls{
     "update_calls",
-    "UPDATE calls c SET phase = n.phase, phone = n.phone, widget_id = n.widget_id, created_at = n.created_at, "
+    "UPDATE calls c SET phase = n.phase, phone = n.phone, widget_id = n.widget_id, created_at = "
+    "n.created_at, "
     "at = n.at, due_at = n.due_at, overdue_at = n.overdue_at, record = n.record, facts = n.facts, "
     "provenance = '{}' "
     "FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], "

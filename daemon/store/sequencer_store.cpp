@@ -9,8 +9,8 @@ namespace callhook::store {
 
 namespace {
 
-/// Every read here is by key, and `pending` swings between empty and full: statistics taken at the wrong moment
-/// would make the planner read whole tables.
+/// Every read here is by key, and `pending` swings between empty and full: statistics taken at the wrong
+/// moment would make the planner read whole tables.
 void prefer_indexes(session& s) {
     s.run("prefer indexes", [](pqxx::nontransaction& tx) {
         tx.exec(

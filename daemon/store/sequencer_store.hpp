@@ -13,9 +13,9 @@
 
 namespace callhook::store {
 
-/// Rows on their way to a table, by COPY: the database works on those that were added while the next is made. From
-/// the first `add` on nothing else may be asked of the transaction until `complete`; without it nothing is written.
-/// Both throw `failure`.
+/// Rows on their way to a table, by COPY: the database works on those that were added while the next is made.
+/// From the first `add` on nothing else may be asked of the transaction until `complete`; without it nothing
+/// is written. Both throw `failure`.
 template <class Row>
 class row_writer {
 public:
@@ -44,8 +44,7 @@ public:
     /// more bytes of them than are fit to hold in memory, or none are left.
     virtual std::vector<pending_group> take_pending(std::size_t enough) = 0;
     /// What was received in each of them.
-    virtual std::vector<std::vector<pending_delivery>> deliveries_of(
-        const std::vector<pending_group>& groups
+    virtual std::vector<std::vector<pending_delivery>> deliveries_of(const std::vector<pending_group>& groups
     ) = 0;
 
     /// Those of the calls that exist, in no particular order.
@@ -134,8 +133,8 @@ private:
     std::unique_ptr<impl> impl_;
 };
 
-/// Reads what waits for the sequencer, without its lock: deliveries never change, but for an erasure, which the
-/// sequencer looks for itself. For one thread.
+/// Reads what waits for the sequencer, without its lock: deliveries never change, but for an erasure, which
+/// the sequencer looks for itself. For one thread.
 class backlog_reader {
 public:
     explicit backlog_reader(const settings& where);

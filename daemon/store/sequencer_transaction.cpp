@@ -29,7 +29,8 @@ public:
         return groups;
     }
 
-    std::vector<std::vector<pending_delivery>> deliveries_of(const std::vector<pending_group>& groups) override {
+    std::vector<std::vector<pending_delivery>> deliveries_of(const std::vector<pending_group>& groups
+    ) override {
         return read_deliveries(db_, tx_, groups);
     }
 

@@ -234,7 +234,9 @@ std::string from_bytea(std::string_view text) {
         out += text.substr(0, at);
         const bool octal = text.size() >= at + 4 && text[at + 1] != '\\';
         if (octal)
-            out += static_cast<char>((text[at + 1] - '0') << 6 | (text[at + 2] - '0') << 3 | (text[at + 3] - '0'));
+            out += static_cast<char>(
+                (text[at + 1] - '0') << 6 | (text[at + 2] - '0') << 3 | (text[at + 3] - '0')
+            );
         else
             out += '\\';
         text.remove_prefix(std::min(text.size(), at + (octal ? 4 : 2)));
@@ -253,7 +255,9 @@ void array_literal::add(std::string_view element) {
         text_ += '\\';
         text_ += c;
     };
-    append_escaped(text_, element, [](char c) { return c == '"' || c == '\\'; }, write);
+    append_escaped(
+        text_, element, [](char c) { return c == '"' || c == '\\'; }, write
+    );
     text_ += '"';
 }
 

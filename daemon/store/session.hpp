@@ -101,8 +101,8 @@ public:
 #endif
     }
 
-    /// Waits until a notification arrives on a channel that `listen` named, at most `longest`; the payload of the
-    /// last that came. Without `listen` it waits for as long and none comes.
+    /// Waits until a notification arrives on a channel that `listen` named, at most `longest`; the payload of
+    /// the last that came. Without `listen` it waits for as long and none comes.
     std::optional<std::string> await_notification(std::chrono::milliseconds longest);
     void listen(const char* channel);
 
@@ -176,8 +176,8 @@ private:
     std::string text_ = "{";
 };
 
-/// JSON texts as one parameter, for `string_to_array($1, E'\\x1e')`: no JSON text holds a control character, so
-/// nothing need be quoted, nor looked at one by one on the other side, as a literal's long elements are.
+/// JSON texts as one parameter, for `string_to_array($1, E'\\x1e')`: no JSON text holds a control character,
+/// so nothing need be quoted, nor looked at one by one on the other side, as a literal's long elements are.
 class text_sequence {
 public:
     void add(std::string_view text);

@@ -23,7 +23,8 @@ boost::asio::awaitable<receipt> http_sender::send(const std::string& epoch, shar
     request.repeatable = true;  // the id says so
     request.fields.push_back({"webhook-id", id});
     request.fields.push_back({"webhook-timestamp", std::to_string(seconds)});
-    request.fields.push_back({"webhook-signature", signature_header(how_.secrets, id, seconds, request.body)});
+    request.fields.push_back({"webhook-signature", signature_header(how_.secrets, id, seconds, request.body)}
+    );
     request.fields.push_back({"User-Agent", "callhook/" + std::string{version}});
     const auto answer =
         co_await client_.send(std::move(request), std::chrono::steady_clock::now() + how_.timeout);

@@ -21,11 +21,13 @@ verdict judge(
     const std::vector<std::chrono::milliseconds>& schedule,
     double share
 ) {
-    if (what.status && *what.status >= 200 && *what.status <= 299) return {verdict::outcome::delivered, {}, {}};
+    if (what.status && *what.status >= 200 && *what.status <= 299)
+        return {verdict::outcome::delivered, {}, {}};
     auto why = reason(what);
     if (what.status == 410U) return {verdict::outcome::gone, {}, std::move(why)};
     if (attempts >= schedule.size()) return {verdict::outcome::dead, {}, std::move(why)};
-    const auto planned = static_cast<double>(schedule[attempts].count()) * (0.9 + 0.2 * std::clamp(share, 0.0, 1.0));
+    const auto planned =
+        static_cast<double>(schedule[attempts].count()) * (0.9 + 0.2 * std::clamp(share, 0.0, 1.0));
     std::chrono::milliseconds delay{static_cast<std::int64_t>(planned)};
     if (what.retry_after) delay = std::max(delay, std::chrono::milliseconds{*what.retry_after});
     return {verdict::outcome::retry, std::min(delay, longest_delay), std::move(why)};

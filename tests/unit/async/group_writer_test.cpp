@@ -110,7 +110,8 @@ TEST(group_writer, one_who_comes_alone_after_many_is_written_all_the_same) {
          {errc::timed_out, "late", ""}},
         20ms};
     const auto append = [&]() -> asio::awaitable<void> {
-        const auto outcome = co_await box.append(std::make_shared<const std::string>("x"), steady::now() + 60s);
+        const auto outcome =
+            co_await box.append(std::make_shared<const std::string>("x"), steady::now() + 60s);
         told += outcome ? 1U : 0U;
     };
     const auto start = [&](int many) {

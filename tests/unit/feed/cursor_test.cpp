@@ -60,7 +60,8 @@ TEST(cursor, another_epoch_is_gone_wherever_it_points) {
         const auto other = resolve_cursor(to_string(cursor{"0a1b2c3e", position}), head(42, 3));
         ASSERT_TRUE(other.has_error());
         EXPECT_EQ(other.error().code, errc::gone);
-        EXPECT_NE(other.error().message.find("from the beginning, 0"), std::string::npos) << "names the way on";
+        EXPECT_NE(other.error().message.find("from the beginning, 0"), std::string::npos)
+            << "names the way on";
     }
 }
 

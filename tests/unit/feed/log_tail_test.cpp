@@ -29,7 +29,8 @@ protected:
         return out;
     }
 
-    /// What the sequencer offers after a position: these events, up to a head of this epoch, or of the tail's.
+    /// What the sequencer offers after a position: these events, up to a head of this epoch, or of the
+    /// tail's.
     void offer(std::int64_t after, const list& positions, std::int64_t until, const std::string& epoch = {}) {
         store::event_page page{*tail->head(), {}};
         page.head.position = until;

@@ -47,7 +47,9 @@ TEST(subscription_wish, takes_every_member) {
 TEST(subscription_wish, the_rules_decide_about_the_url) {
     const std::string plain = R"("url":"http://10.0.0.1/")";
     EXPECT_THAT(read(plain).error().message, HasSubstr("outbound.allow_http"));
-    EXPECT_THAT(read(plain, {true, http::address_guard{}}).error().message, HasSubstr("address is not public"));
+    EXPECT_THAT(
+        read(plain, {true, http::address_guard{}}).error().message, HasSubstr("address is not public")
+    );
     const target_rules open{true, http::address_guard{http::network_list{{"10.0.0.0/8"}}}};
     EXPECT_TRUE(read(plain, open));
     EXPECT_TRUE(read(R"("url":"https://[::ffff:10.0.0.1]/")", open)) << "an IPv4 address in the form of IPv6";

@@ -71,7 +71,8 @@ class memory_transaction final : public store::sequencer_transaction {
 public:
     [[nodiscard]] const store::feed_head& head() const override { return head_; }
     std::vector<store::pending_group> take_pending(std::size_t) override {
-        return pending.empty() ? std::vector<store::pending_group>{} : std::vector<store::pending_group>{{1, {}, {}, {}}};
+        return pending.empty() ? std::vector<store::pending_group>{}
+                               : std::vector<store::pending_group>{{1, {}, {}, {}}};
     }
     std::vector<std::vector<store::pending_delivery>> deliveries_of(
         const std::vector<store::pending_group>& groups

@@ -28,8 +28,7 @@ protected:
             "INSERT INTO calls (source, id, phase, widget_id, created_at, at, record, facts) "
             "VALUES (" +
             sql_text(source) + ", " + std::to_string(id) + ", 'new', " + std::to_string(widget) + ", " +
-            (created_at.empty() ? "NULL" : sql_text(created_at)) + ", now(), '{}', " + sql_text(facts) +
-            ")"
+            (created_at.empty() ? "NULL" : sql_text(created_at)) + ", now(), '{}', " + sql_text(facts) + ")"
         );
     }
 

@@ -1,4 +1,5 @@
 #include "store/fresh_deliveries.hpp"
+
 #include "test_database.hpp"
 
 #include <gtest/gtest.h>

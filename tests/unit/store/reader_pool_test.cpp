@@ -1,5 +1,4 @@
 #include "store/connection_pool.hpp"
-
 #include "test_database.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -3,8 +3,8 @@
 // A real PostgreSQL for tests: the one of CALLHOOK_TEST_DATABASE_URL, whose role must be allowed to make
 // databases, or a private cluster that lives as long as the test program.
 
-#include "store/sequencer_store.hpp"
 #include "base/uuid.hpp"
+#include "store/sequencer_store.hpp"
 #include "store/session.hpp"
 
 #include <pqxx/pqxx>
