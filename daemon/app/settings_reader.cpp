@@ -151,7 +151,7 @@ void settings_reader::refuse_unknown(const toml_entry& entry, const setting_orig
 bool settings_reader::open_named(
     const named_section& section, const std::string& name, const setting_origin& origin
 ) {
-    const auto key = std::string{section.name} + "." + name;
+    const auto key = toml_key({std::string{section.name}, name});
     if (is_section_name(name, section.longest_name)) {
         const auto there = section.names(values_);
         if (std::ranges::find(there, name) == there.end()) problems_.came_from(key, origin);

@@ -41,12 +41,24 @@ void flatten(const toml::table& table, const std::vector<std::string>& path, std
     }
 }
 
+/// A part of a key as TOML writes it: in quotes unless it is bare. Else `"a.b"` would be taken for `a.b`.
+std::string written(const std::string& part) {
+    constexpr std::string_view bare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    if (!part.empty() && part.find_first_not_of(bare) == std::string::npos) return part;
+    std::string quoted = "\"";
+    for (const char c : part) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted + '"';
+}
+
 }  // namespace
 
-std::string toml_entry::key() const {
+std::string toml_key(const std::vector<std::string>& path) {
     std::string joined;
     for (const auto& part : path)
-        joined += (joined.empty() ? "" : ".") + (part.empty() ? "\"\"" : part);
+        joined += (joined.empty() ? "" : ".") + written(part);
     return joined;
 }
 

@@ -10,6 +10,9 @@
 
 namespace callhook::app {
 
+/// The parts of a path with dots between, in quotes those that TOML wants in quotes.
+std::string toml_key(const std::vector<std::string>& path);
+
 /// A value in a TOML document, or a table (`is_table`, no value of its own).
 struct toml_entry {
     std::vector<std::string> path{};
@@ -18,8 +21,7 @@ struct toml_entry {
     unsigned line = 0;
     unsigned column = 0;
 
-    /// The parts of the path with dots between, an empty one as `""`.
-    [[nodiscard]] std::string key() const;
+    [[nodiscard]] std::string key() const { return toml_key(path); }
 };
 
 /// Why a text is not TOML.

@@ -139,6 +139,8 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
         // keys
         {"'' = 1", "\"\"", "1", "unknown key", "remove it"},
         {"hooks.'' = 1", "hooks.\"\"", "1", "unknown key", "reference"},
+        {"'hooks.port' = 1", "\"hooks.port\"", "1", "unknown key", "did you mean hooks.port?"},
+        {"hooks.'a\"\\b' = 1", R"(hooks."a\"\\b")", "1", "unknown key", "reference"},
         // ranges
         {"hooks.port = -1", "hooks.port", "-1", "too small", "0 to 65535"},
         {"hooks.port = 65536", "hooks.port", "65536", "too large", "0 to 65535"},
@@ -173,7 +175,7 @@ TEST(load_settings, every_kind_of_mistake_in_the_file) {
         {"sources.main.allow.x = 1", "sources.main.allow", "(a table)", "a list of strings", "brackets"},
         {"sources.Main.kind = 'callpage'", "sources.Main", "", "usable name", "a to z"},
         {"[sources.-x]", "sources.-x", "", "usable name", "a to z"},
-        {"[sources.'']", "sources.", "", "usable name", "a to z"},
+        {"[sources.'']", "sources.\"\"", "", "usable name", "a to z"},
         {"[sources.abcdefghijklmnopqrstuvwxyz0123456]",
          "sources.abcdefghijklmnopqrstuvwxyz0123456",
          "",
