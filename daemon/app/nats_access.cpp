@@ -1,5 +1,6 @@
 #include "app/nats_access.hpp"
 
+#include "app/secret_files.hpp"
 #include "app/setting_value.hpp"
 #include "app/settings_rules.hpp"
 #include "app/text_file.hpp"
@@ -124,9 +125,7 @@ void check_nats_files(nats_settings& nats, const file_places& places, setting_pr
         places,
         problems
     );
-    check_file(
-        {"nats.ca_file", nats.ca_file, "CERTIFICATE-----", "certificate in PEM", false}, places, problems
-    );
+    check_ca_file(nats.ca_file, "nats.ca_file", places, problems);
     check_file(
         {"nats.certificate_file", nats.certificate_file, "CERTIFICATE-----", "certificate in PEM", false},
         places,

@@ -3,6 +3,7 @@
 #include "app/setting_value.hpp"
 #include "app/settings_table.hpp"
 #include "app/text_file.hpp"
+#include "http/tls_trust.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -26,6 +27,16 @@ bool is_unreserved(char c) {
 
 bool is_printable(char c) {
     return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+}
+
+/// Whether there are authorities in it. Whoever connects reads it anew, and may not be the first to complain.
+bool can_be_trusted(const std::string& ca_file) {
+    try {
+        const http::tls_trust tried{ca_file};
+        return true;
+    } catch (const bad_result&) {
+        return false;
+    }
 }
 
 /// What is wrong with a secret as the last part of a URL's path; empty if nothing.
@@ -262,16 +273,14 @@ void check_ca_file(
     if (named.empty() || problems.concerns(key)) return;
     const auto path = places.find(named).string();
     const auto file = read_text_file(path, largest_ca_file);
-    // Whoever opens it reads it anew; what stands in it is OpenSSL's business.
-    const bool usable = file && file->content.find("CERTIFICATE-----") != std::string::npos;
-    if (usable) {
+    if (file && can_be_trusted(path)) {
         named = path;
         return;
     }
     problems.add(
         key,
         display_text(std::string_view{named}),
-        path + " " + (file ? "holds no certificate in PEM" : file.error().message),
+        path + " " + (file ? "holds no certificate in PEM that can be read" : file.error().message),
         "give the path of a PEM file that the daemon's user may read, or leave it out for the system's "
         "authorities"
     );

@@ -13,7 +13,7 @@ from support.nats import NatsServer
 from support.ports import free_port
 from support.payloads import documented
 from support.personal import said
-from support.subscriptions import OUTBOUND
+from support.subscriptions import OUTBOUND, act, subscribe, subscription
 
 WELL, UNWELL, CONFIGURATION = 0, 1, 78
 PROXY = {"hooks": {"trusted_proxies": ["127.0.0.1/32"]}, "spool": {"max_bytes": "1MiB", "keep_free": "0"}}
@@ -244,3 +244,33 @@ def test_receivers_of_webhooks(idle, receiver):
     daemon.settings["subscriptions.crm"]["url"] = f"http://127.0.0.1:{free_port()}/hook?token=of-the-receiver"
     level, text = worst(examined(daemon)[1], "receivers")
     assert level == "warning" and "refused" in text and "token=" not in text
+
+
+def test_receivers_of_subscriptions_made_through_the_api(idle, receiver):
+    there = [receiver(), receiver()]
+    daemon = idle({"outbound": OUTBOUND}).start()
+    for name, url in (("crm", there[0].url()), ("dwh", there[1].url()), ("old", f"http://127.0.0.1:{free_port()}/?token=secret")):
+        subscribe(daemon, name, url)
+    act(daemon, "dwh", "pause")
+    found = examined(daemon)[1]
+    assert [level for level, text in found["receivers"] if "answer" in text] == ["ok", "ok"], found["receivers"]
+    assert any(level == "ok" and "dwh is paused" in text for level, text in found["receivers"])
+    level, text = worst(found, "receivers")
+    assert level == "warning" and "old" in text and "refused" in text and "token=" not in text
+
+    daemon.stop()
+    daemon.settings["outbound"]["allow"] = []
+    texts = [text for level, text in examined(daemon)[1]["receivers"] if level == "warning"]
+    assert len(texts) == 3, "what was allowed when they were made"
+
+
+def test_a_receiver_that_is_gone_is_not_asked(idle, receiver):
+    gone = receiver(lambda request: 410)
+    daemon = idle({"outbound": OUTBOUND}).start()
+    subscribe(daemon, "crm", gone.url())
+    daemon.deliver(documented()["call.new"])
+    wait_until(lambda: subscription(daemon, "crm")["state"] == "disabled", 20, "410 to be heard")
+    asked = len(gone.requests)
+    level, text = worst(examined(daemon)[1], "receivers")
+    assert level == "warning" and "410" in text and "/v1/subscriptions/crm/resume" in text
+    assert len(gone.requests) == asked, "it wanted nothing more"

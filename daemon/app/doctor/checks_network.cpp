@@ -5,7 +5,6 @@
 #include "app/vendor_transport.hpp"
 #include "base/clock.hpp"
 #include "feed/nats/connection.hpp"
-#include "feed/outbound/target_url.hpp"
 #include "sources/callpage/rest_client.hpp"
 #include "sources/retry_after.hpp"
 
@@ -136,42 +135,6 @@ findings look_at_nats(patient& who) {
                 out.push_back(problem(what + ": " + fault, "docs/nats.md has the definition"));
             if (faults.empty()) out.push_back(fine(what));
         }
-    }
-    return out;
-}
-
-findings look_at_receivers(patient& who) {
-    findings out;
-    const auto rules = receiver_rules(who.values);
-    for (const auto& one : who.values.subscriptions) {
-        const auto url = feed::outbound::check_target_url(one.url, rules);
-        if (!url) continue;  // the configuration would not have been taken
-        asio::io_context loop{1};
-        http::client_settings how;
-        how.origin = url->origin;
-        how.ca_file = who.values.outbound.ca_file;
-        how.may_connect = rules.may_call;
-        how.max_body = 4096;
-        how.truncate_body = true;
-        http::client client{loop.get_executor(), std::move(how)};
-        http::client_request request;
-        request.method = "OPTIONS";  // changes nothing there, and any answer tells that somebody is there
-        request.target = url->target;
-        std::string trouble;
-        auto ask = [&]() -> asio::awaitable<void> {
-            const auto until =
-                std::chrono::steady_clock::now() + std::min(who.values.outbound.timeout, 10'000ms);
-            const auto answer = co_await client.send(std::move(request), until);
-            if (!answer) trouble = answer.error().message;
-        };
-        run(loop, ask);
-        const auto what = "subscriptions." + one.name;
-        if (trouble.empty())
-            out.push_back(fine(what + ": the receiver answers"));
-        else
-            out.push_back(warning(
-                what + ": " + trouble, "see that this machine may reach the receiver, and that it runs"
-            ));
     }
     return out;
 }

@@ -298,4 +298,21 @@ finding judge_certificate(
     return days >= 14 ? fine(what) : warning(what, "renew it, and send the daemon SIGHUP");
 }
 
+std::optional<finding> judge_subscription(const store::subscription& one) {
+    if (one.state == store::subscription_state::active) return {};
+    const auto what =
+        "the subscription " + one.what.name + " is " + std::string{store::to_string(one.state)} + ": ";
+    const auto path = "/v1/subscriptions/" + one.what.name;
+    const auto resume = ", then POST " + path + "/resume";
+    if (one.state_reason == "operator") return fine(what + "an operator wanted it so");
+    if (one.state_reason == "history")
+        return warning(
+            what + "events that it still needs are not in the feed any more",
+            "say where it goes on, POST " + path + "/reset" + resume
+        );
+    const auto* const why = one.state_reason == "gone" ? "its receiver answered 410 Gone"
+                                                       : "nothing has got through for too long";
+    return warning(what + why, "mend the receiver, GET " + path + "/attempts has its answers" + resume);
+}
+
 }  // namespace callhook::app::doctor

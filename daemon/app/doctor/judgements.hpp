@@ -5,6 +5,7 @@
 #include "store/epoch.hpp"
 #include "store/migrations.hpp"
 #include "store/server_view.hpp"
+#include "store/subscriptions.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -79,6 +80,9 @@ finding judge_certificate(
     std::chrono::system_clock::time_point expires,
     std::chrono::system_clock::time_point now
 );
+
+/// Why a subscription gets nothing; nothing to say of an active one.
+std::optional<finding> judge_subscription(const store::subscription& one);
 
 /// Bytes for people: `3.2 GiB`.
 std::string bytes_text(std::uint64_t bytes);

@@ -137,11 +137,22 @@ TEST(api_access, the_file_of_the_key_is_as_private_as_other_secrets) {
     EXPECT_THAT(in_document.hint, HasSubstr("api_key_file"));
 }
 
+/// Of nobody: it is only loaded.
+constexpr std::string_view authority = R"(-----BEGIN CERTIFICATE-----
+MIIBUzCCAQWgAwIBAgIUBzR5PzE3+j2RLHFhmiWm1EASTzcwBQYDK2VwMB4xHDAa
+BgNVBAMME2F1dGhvcml0eSBvZiBhIHRlc3QwIBcNMjYxMTI5MTMzMjI2WhgPMjEy
+NjExMDUxMzMyMjZaMB4xHDAaBgNVBAMME2F1dGhvcml0eSBvZiBhIHRlc3QwKjAF
+BgMrZXADIQAjzEai0+3rbhLG7iJSvYmaDlEv1b94pkG193RLbv809aNTMFEwHQYD
+VR0OBBYEFJMnppN8tEggHD357hGQ9dbcTYRwMB8GA1UdIwQYMBaAFJMnppN8tEgg
+HD357hGQ9dbcTYRwMA8GA1UdEwEB/wQFMAMBAf8wBQYDK2VwA0EAxlf6sW+DKJaB
+JNYJDEMl+WEDbre73bgeVFYvv3wVutMkjjTeL6tm2ds0dtQSPv9ornBWEsLwJyHe
+VvoGsjwyBg==
+-----END CERTIFICATE-----
+)";
+
 TEST(api_access, the_file_of_authorities_must_be_there_and_gets_its_whole_path) {
     const scratch_folder folder;
-    // Nothing about it is secret.
-    const auto path =
-        folder.write("ca.pem", "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n", 0644);
+    const auto path = folder.write("ca.pem", authority, 0644);  // nothing about it is secret
     for (const auto& named : {std::string{"ca.pem"}, path}) {
         const auto outcome = load(folder, "sources.main.api_ca_file = '" + named + "'");
         ASSERT_TRUE(outcome.ok());
@@ -150,6 +161,7 @@ TEST(api_access, the_file_of_authorities_must_be_there_and_gets_its_whole_path) 
     EXPECT_EQ(load(folder, "sources.main.api_ca_file = ''").values.sources.at(0).api_ca_file, "");
 
     folder.write("other", "no certificate\n");
+    folder.write("broken.pem", "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n");
     struct row {
         std::string_view named, reason;
     };
@@ -157,6 +169,7 @@ TEST(api_access, the_file_of_authorities_must_be_there_and_gets_its_whole_path) 
         {"none.pem", "none.pem does not exist"},
         {".", "not a regular file"},
         {"other", "holds no certificate in PEM"},
+        {"broken.pem", "holds no certificate in PEM"},
     };
     for (const auto& [named, reason] : rows) {
         SCOPED_TRACE(named);

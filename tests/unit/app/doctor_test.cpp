@@ -163,5 +163,29 @@ TEST(doctor, files) {
     EXPECT_EQ(judge_config_file({"a", "b", 0664, false}, false).how, weight::problem);
 }
 
+TEST(doctor, a_subscription_that_has_stopped_is_told_with_the_way_out) {
+    store::subscription one;
+    one.what.name = "crm";
+    EXPECT_FALSE(judge_subscription(one));
+    const auto stopped = [&](store::subscription_state state, const char* why) {
+        one.state = state;
+        one.state_reason = why;
+        return judge_subscription(one).value();
+    };
+    using state = store::subscription_state;
+    EXPECT_EQ(stopped(state::paused, "operator").how, weight::ok);
+    for (const auto& found :
+         {stopped(state::paused, "failing"),
+          stopped(state::paused, "history"),
+          stopped(state::disabled, "gone")}) {
+        EXPECT_EQ(found.how, weight::warning);
+        EXPECT_THAT(found.fix, HasSubstr("POST /v1/subscriptions/crm/resume"));
+    }
+    EXPECT_THAT(
+        stopped(state::disabled, "gone").what, HasSubstr("crm is disabled: its receiver answered 410")
+    );
+    EXPECT_THAT(stopped(state::paused, "history").fix, HasSubstr("/reset"));
+}
+
 }  // namespace
 }  // namespace callhook::app::doctor
