@@ -140,7 +140,7 @@ def one_round(world, step, tally, before=lambda: None, drive=None):
         world.audit()
         assert world.daemon.running(), world.daemon.process.returncode
     except BaseException:
-        print(f"step: {step}; it failed {world.faults.failed()} calls")
+        print(f"step: {step}; it failed {world.faults.failed()} calls; {world.left()}")
         print(world.daemon.log_text(world.daemon.starts_at)[-6000:])
         raise
     tally.took(step, world.faults.failed() > 0)

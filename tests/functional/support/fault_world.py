@@ -150,6 +150,14 @@ class World:
         wait_until(self.feed_read, timeout, "the whole feed read")
         wait_until(self.all_received, timeout, "every event at the receiver")
 
+    def left(self):
+        """What `settle` waits for, for who looks into why it did not come."""
+        one = self.database.value
+        places = {name: one(f"SELECT position FROM callhook.{name}") for name in ("feed_head", "backfill_cursor")}
+        jobs = one("SELECT json_agg(j) FROM callhook.jobs j WHERE due_at <= now() + interval '10 s' OR leased_by IS NOT NULL")
+        ready = self.quietly(lambda: self.daemon.api("/readyz?verbose", timeout=5).json())
+        return {**places, "pending": one("SELECT count(*) FROM callhook.pending"), "jobs": jobs, "ready": ready}
+
     def all_taken(self):
         waiting, self.unsent = self.unsent, []
         for body in waiting:
