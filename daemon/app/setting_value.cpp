@@ -76,15 +76,6 @@ std::string_view wanted(const setting_shape& shape) {
     return "must be a string";
 }
 
-std::string in_quotes(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out + '"';
-}
-
 std::string quoted_list(const std::vector<std::string>& items) {
     std::string out = "[";
     for (const auto& item : items)
@@ -178,6 +169,15 @@ std::optional<rejection> assign_number(
 }
 
 }  // namespace
+
+std::string in_quotes(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     const auto count = parse_with_unit(text, duration_units);

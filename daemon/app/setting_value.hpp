@@ -58,4 +58,7 @@ std::string display_text(const given_value& given, bool sensitive);
 /// Short and printable: cut at 100 bytes, control characters replaced.
 std::string display_text(std::string_view text);
 
+/// A string as TOML writes it.
+std::string in_quotes(std::string_view text);
+
 }  // namespace callhook::app

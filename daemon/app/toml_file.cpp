@@ -45,12 +45,7 @@ void flatten(const toml::table& table, const std::vector<std::string>& path, std
 std::string written(const std::string& part) {
     constexpr std::string_view bare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     if (!part.empty() && part.find_first_not_of(bare) == std::string::npos) return part;
-    std::string quoted = "\"";
-    for (const char c : part) {
-        if (c == '"' || c == '\\') quoted += '\\';
-        quoted += c;
-    }
-    return quoted + '"';
+    return in_quotes(part);
 }
 
 }  // namespace

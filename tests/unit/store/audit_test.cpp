@@ -69,9 +69,9 @@ TEST(audit, a_good_ledger_balances_and_is_counted) {
         totals += total.name + ' ' + std::to_string(total.value) + '\n';
     EXPECT_EQ(
         totals,
-        "deliveries 6\napplied 3\nduplicate 1\nquarantined 1\nerased 0\npending 1\ncalls 2\nmessages "
-        "1\nevents 5\nfeed "
-        "position 5\nexpired events 0\nfinal calls 0\nfinal messages 0\ndead jobs 1\n"
+        "deliveries 6\napplied 3\nduplicate 1\nquarantined 1\nerased 0\npending 1\n"
+        "calls 2\nmessages 1\nevents 5\nfeed position 5\n"
+        "expired events 0\nfinal calls 0\nfinal messages 0\ndead jobs 1\n"
     );
 }
 
