@@ -26,8 +26,8 @@ constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds accept_pause{100};
 /// How long who waits for want of a descriptor is left to wait: some may become free.
 constexpr std::chrono::seconds shortage_patience{1};
-/// Connections taken before the loop turns to those that are open.
-constexpr int accepted_at_once = 64;
+/// Connections taken, besides the one that was waited for, before the loop turns to those that are open.
+constexpr int accepted_at_once = 63;
 /// Connections sent away before the loop turns to those that are open.
 constexpr int sent_away_at_once = 64;
 constexpr std::chrono::minutes refusals_told_every{1};
@@ -59,6 +59,11 @@ std::chrono::milliseconds tick_for(const limits& l) {
         std::min({l.header_timeout, l.body_timeout, l.idle_timeout, l.write_timeout, l.linger, l.lame_duck});
     if (l.handler_timeout.count() > 0) shortest = std::min(shortest, l.handler_timeout);
     return std::clamp(shortest / 4, std::chrono::milliseconds{5}, std::chrono::milliseconds{250});
+}
+
+/// Whether one connection has gone before it was taken. Others may wait behind it.
+bool is_of_one_connection(const boost::system::error_code& failure) {
+    return failure == asio::error::connection_aborted || failure == boost::system::errc::protocol_error;
 }
 
 std::string address_of(const tcp::endpoint& peer) {
@@ -134,10 +139,10 @@ awaitable<void> server::core::accept_loop() {
         if (!failure) {
             failing.reset();
             adopt(std::move(socket), peer);
-            accept_waiting();
+            accept_waiting(accepted_at_once);
             continue;
         }
-        if (stopping_ || failure == asio::error::connection_aborted) continue;
+        if (stopping_ || is_of_one_connection(failure)) continue;
         // Out of descriptors or memory, most likely: what is open goes on, and in a moment there may be room.
         count(rejection::accept_error);
         const auto now = std::chrono::steady_clock::now();
@@ -155,14 +160,16 @@ awaitable<void> server::core::accept_loop() {
 }
 
 /// One at a time would be one in each turn of the loop, and where the loop is busy a turn is long.
-void server::core::accept_waiting() {
-    boost::system::error_code failure;
-    for (int i = 1; i < accepted_at_once; ++i) {
+void server::core::accept_waiting(int most) {
+    for (int i = 0; i < most; ++i) {
         tcp_socket socket{executor()};
         tcp::endpoint peer;
+        boost::system::error_code failure;
         acceptor_.accept(socket, peer, failure);
-        if (failure) return;
-        adopt(std::move(socket), peer);
+        if (!failure)
+            adopt(std::move(socket), peer);
+        else if (!is_of_one_connection(failure))
+            return;
     }
 }
 

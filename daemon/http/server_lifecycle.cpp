@@ -31,12 +31,15 @@ result<void> server::core::describe(std::string_view step, const error_code& fai
     return error{errc::unavailable, "cannot " + std::string{step} + " " + where + ": " + failure.message()};
 }
 
-/// Connections inherit it. Else a client that asks on and on and reads nothing would be kept up to 4 MiB of
-/// answers.
-void server::core::bound_buffers() {
+void server::core::prepare_acceptor() {
     error_code ignored;
+    // Connections inherit it. Else a client that asks on and on and reads nothing would be kept up to 4 MiB
+    // of answers.
     const auto bytes = static_cast<int>(limits().send_buffer);
     if (bytes > 0) acceptor_.set_option(asio::socket_base::send_buffer_size{bytes}, ignored);
+    // Else Asio hides that a connection has gone before it was taken, and waits for the next to arrive:
+    // those behind it are left waiting too, and an `accept` that must not block does, and with it the loop.
+    acceptor_.set_option(asio::socket_base::enable_connection_aborted{true}, ignored);
 }
 
 result<void> server::core::listen() {
@@ -47,7 +50,7 @@ result<void> server::core::listen() {
     acceptor_.open(at.protocol(), failure);
     if (failure) return describe("open a socket for", failure);
     acceptor_.set_option(asio::socket_base::reuse_address{true}, failure);
-    bound_buffers();
+    prepare_acceptor();
     if (!failure) acceptor_.bind(at, failure);
     if (!failure) acceptor_.listen(asio::socket_base::max_listen_connections, failure);
     if (failure) {
@@ -69,7 +72,7 @@ result<void> server::core::listen_on(int descriptor) {
         listening != 0 && (address.ss_family == AF_INET || address.ss_family == AF_INET6);
     error_code failure;
     if (usable) acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, failure);
-    if (usable && !failure) bound_buffers();
+    if (usable && !failure) prepare_acceptor();
     if (!usable || failure) {
         ::close(descriptor);
         return error{
@@ -98,12 +101,7 @@ void server::core::begin_stop() {
     // Whoever the kernel has already let in gets a hearing: closing the listener would reset them.
     error_code failure;
     acceptor_.non_blocking(true, failure);
-    for (int i = 0; !failure && started_ && i < backlog_at_stop; ++i) {
-        tcp_socket socket{executor()};
-        tcp::endpoint peer;
-        acceptor_.accept(socket, peer, failure);
-        if (!failure) adopt(std::move(socket), peer);
-    }
+    if (!failure && started_) accept_waiting(backlog_at_stop);
     acceptor_.close(failure);
     tick_.cancel();
     for (const auto& s : all())

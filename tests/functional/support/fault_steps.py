@@ -1,6 +1,7 @@
 """Steps: which call of which name fails in which way; how they are counted, and how one is taken in a World.
 
-CALLHOOK_TEST_LONG, FAULTS_SEED and FAULTS_NAMES choose among them, as test_every_step_fails_once.py says.
+CALLHOOK_TEST_LONG, FAULTS_SEED and FAULTS_NAMES choose among them, as test_every_step_fails_once.py says; FAULTS_SHOW=1 shows each
+as it is taken.
 """
 
 import collections
@@ -106,7 +107,9 @@ class Tally:
 
     def took(self, step, fired):
         if os.environ.get("FAULTS_SHOW"):
-            print(f"{time.monotonic() - self.begun:7.2f} {step} {'' if fired else 'NOT REACHED'}", file=sys.stderr, flush=True)
+            # Not what a test may have put in its place to capture.
+            said = f"{time.monotonic() - self.begun:7.2f} {step} {'' if fired else 'NOT REACHED'}"
+            print(said, file=sys.__stderr__, flush=True)
         self.done += 1
         if fired:
             self.names[step.name] += 1
