@@ -22,7 +22,8 @@ namespace callhook::app {
 /// The daemon's outbound webhooks: the dispatcher, and what its senders are made of. Loop thread.
 class outbound_webhooks {
 public:
-    /// `values` is used during the call only; the other references must outlive it.
+    /// `values` is used during the call only; the other references must outlive it. Throws `bad_result` where
+    /// `outbound.ca_file` cannot be read.
     outbound_webhooks(
         const boost::asio::any_io_executor& executor,
         const settings& values,
@@ -52,7 +53,6 @@ private:
     const clock_source& clock_;
     /// Of subscriptions that the configuration has, their secrets.
     std::map<std::string, std::vector<secret>, std::less<>> configured_;
-    /// Loaded beside the start, which need not wait for it.
     std::shared_future<std::shared_ptr<const http::tls_trust>> trust_;
     feed::outbound::dispatcher dispatcher_;
 };

@@ -75,15 +75,22 @@ def ways(name):
     return WAYS.get(call, [("fail", errno.EIO, "")])
 
 
+def chosen(counts):
+    return [(name, calls) for name, calls in sorted(counts.items()) if fnmatch.fnmatchcase(name, NAMES)]
+
+
+def first_calls(counts):
+    """The first call of each name in each way."""
+    return [Step(name, 1, *way) for name, _ in chosen(counts) for way in ways(name)]
+
+
 def steps_of(counts, most, core=()):
     """In the long form every call in every way, but of what is read from sockets, in one. In the short form at most `most`: of each
     name one call in one way, most likely the first and none of the last, which another round may not have; of the core's in the
     three ways in which a statement fails."""
     rng = random.Random(SEED)
     sure, rest = [], []
-    for name, calls in sorted(counts.items()):
-        if not fnmatch.fnmatchcase(name, NAMES):
-            continue
+    for name, calls in chosen(counts):
         possible = ways(name)
         if LONG:
             for nth in range(1, calls + 1):
