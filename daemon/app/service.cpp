@@ -28,6 +28,13 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using steady = std::chrono::steady_clock;
 
+namespace {
+
+/// A process may stand still for a while where the machine is busy.
+constexpr std::chrono::seconds signal_patience{5};
+
+}  // namespace
+
 void log_schema_problem(const store::schema_status& status) {
     const auto mismatch = status.mismatch();
     log::error(
@@ -51,6 +58,10 @@ service::~service() {
 
 int service::run() {
     std::signal(SIGPIPE, SIG_IGN);
+    if (!hears_signals()) {
+        log::error("signals do not reach the event loop, so that nothing could stop it");
+        return exit_code::unavailable;
+    }
     if (!listen()) return exit_code::unavailable;
     asio::co_spawn(loop_, watch_signals(), asio::detached);
     asio::co_spawn(loop_, watch_reloads(), asio::detached);
@@ -63,6 +74,19 @@ int service::run() {
     give_way_to_other_threads();
     loop_.run();
     return exit_code_;
+}
+
+/// Asio says nothing of it where the system refuses it a part of what signals come through. So one is sent,
+/// of a kind that nobody sends and that would change nothing.
+bool service::hears_signals() {
+    asio::signal_set probe{loop_, SIGURG};
+    bool heard = false;
+    probe.async_wait([&heard](const boost::system::error_code& failed, int) { heard = !failed; });
+    std::raise(SIGURG);
+    for (const auto until = steady::now() + signal_patience; !heard && steady::now() < until;)
+        loop_.run_one_until(until);
+    loop_.restart();
+    return heard;
 }
 
 bool service::listen() {

@@ -44,6 +44,7 @@ public:
     int run();
 
 private:
+    bool hears_signals();
     bool listen();
     bool open(http::server& server, const char* name);
     boost::asio::awaitable<void> watch_signals();

@@ -108,7 +108,8 @@ def test_each_call_of_a_start_fails(world, capsys):
     starts(world, lambda counts: steps_of(counts, 20), capsys, "a start")
 
 
-@pytest.mark.parametrize("name", ("thread/create", "ca.pem/open"))
+@pytest.mark.parametrize("name", ("thread/create", "ca.pem/open", "loop/epoll_add"))
 def test_each_of_a_start_fails(world, name, capsys):
-    """A thread: those that were made before it end. A file of authorities: no receiver is left that would never be believed."""
+    """A thread: those that were made before it end. A file of authorities: no receiver is left that would never be believed. A
+    descriptor that the loop would not hear of: signals are heard, or there is no start."""
     starts(world, lambda counts: [Step(name, nth, *way) for nth in range(1, counts[name] + 1) for way in ways(name)], capsys, name)
