@@ -23,16 +23,16 @@ std::map<std::string, std::vector<secret>, std::less<>> secrets_of(const setting
     return out;
 }
 
-using trust_pointer = std::shared_ptr<const http::tls_trust>;
-
-/// A file that the operator names is read at once: where that fails there is no start, and not one after
-/// which no receiver is ever believed. The system's authorities are loaded beside the start.
-std::shared_future<trust_pointer> load_trust(const std::string& ca_file) {
-    const auto load = [ca_file]() -> trust_pointer { return std::make_shared<http::tls_trust>(ca_file); };
-    if (ca_file.empty()) return std::async(std::launch::async, load).share();
-    std::promise<trust_pointer> loaded;
-    loaded.set_value(load());
-    return loaded.get_future().share();
+/// The system's authorities are loaded beside the start, which need not wait for them. A file that the
+/// operator names is waited for: where it cannot be read there is no start, and not one after which no
+/// receiver is ever believed.
+std::shared_future<std::shared_ptr<const http::tls_trust>> load_trust(const std::string& ca_file) {
+    auto load = [ca_file]() -> std::shared_ptr<const http::tls_trust> {
+        return std::make_shared<http::tls_trust>(ca_file);
+    };
+    auto loaded = std::async(std::launch::async, std::move(load)).share();
+    if (!ca_file.empty()) loaded.get();
+    return loaded;
 }
 
 }  // namespace

@@ -130,8 +130,6 @@ void server::core::start() {
 awaitable<void> server::core::accept_loop() {
     const auto self = shared_from_this();
     std::optional<time_point> failing;
-    boost::system::error_code ignored;
-    acceptor_.non_blocking(true, ignored);
     while (!stopping_) {
         tcp_socket socket{executor()};
         tcp::endpoint peer;

@@ -100,7 +100,7 @@ private:
     boost::asio::awaitable<void> accept_loop();
     boost::asio::awaitable<void> watch_deadlines();
     boost::asio::awaitable<void> wait_until_ended(time_point deadline);
-    void prepare_acceptor();
+    void prepare_acceptor(boost::system::error_code& failure);
     result<void> describe(std::string_view step, const boost::system::error_code& failure) const;
     void accept_waiting(int most);
     void adopt(tcp_socket socket, const boost::asio::ip::tcp::endpoint& peer);

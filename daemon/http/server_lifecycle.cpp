@@ -31,7 +31,7 @@ result<void> server::core::describe(std::string_view step, const error_code& fai
     return error{errc::unavailable, "cannot " + std::string{step} + " " + where + ": " + failure.message()};
 }
 
-void server::core::prepare_acceptor() {
+void server::core::prepare_acceptor(error_code& failure) {
     error_code ignored;
     // Connections inherit it. Else a client that asks on and on and reads nothing would be kept up to 4 MiB
     // of answers.
@@ -40,6 +40,8 @@ void server::core::prepare_acceptor() {
     // Else Asio hides that a connection has gone before it was taken, and waits for the next to arrive:
     // those behind it are left waiting too, and an `accept` that must not block does, and with it the loop.
     acceptor_.set_option(asio::socket_base::enable_connection_aborted{true}, ignored);
+    // For `accept_waiting`, which must not wait.
+    acceptor_.non_blocking(true, failure);
 }
 
 result<void> server::core::listen() {
@@ -50,7 +52,7 @@ result<void> server::core::listen() {
     acceptor_.open(at.protocol(), failure);
     if (failure) return describe("open a socket for", failure);
     acceptor_.set_option(asio::socket_base::reuse_address{true}, failure);
-    prepare_acceptor();
+    if (!failure) prepare_acceptor(failure);
     if (!failure) acceptor_.bind(at, failure);
     if (!failure) acceptor_.listen(asio::socket_base::max_listen_connections, failure);
     if (failure) {
@@ -72,7 +74,7 @@ result<void> server::core::listen_on(int descriptor) {
         listening != 0 && (address.ss_family == AF_INET || address.ss_family == AF_INET6);
     error_code failure;
     if (usable) acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, failure);
-    if (usable && !failure) prepare_acceptor();
+    if (usable && !failure) prepare_acceptor(failure);
     if (!usable || failure) {
         ::close(descriptor);
         return error{
@@ -99,10 +101,9 @@ std::vector<std::shared_ptr<session>> server::core::all() const {
 void server::core::begin_stop() {
     if (std::exchange(stopping_, true)) return;
     // Whoever the kernel has already let in gets a hearing: closing the listener would reset them.
-    error_code failure;
-    acceptor_.non_blocking(true, failure);
-    if (!failure && started_) accept_waiting(backlog_at_stop);
-    acceptor_.close(failure);
+    if (started_) accept_waiting(backlog_at_stop);
+    error_code ignored;
+    acceptor_.close(ignored);
     tick_.cancel();
     for (const auto& s : all())
         s->hurry_if_idle();

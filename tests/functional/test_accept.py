@@ -1,4 +1,4 @@
-"""Connections that are gone, or cannot be had, when a listener takes them."""
+"""Connections that are gone when a listener takes them."""
 
 import errno
 import os
